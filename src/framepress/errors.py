@@ -166,7 +166,15 @@ class WorkerLost(RowFailure):
 
 
 class EncodeError(RowFailure):
-    """An encoder refused its settings or a frame. Trying again gives the same answer."""
+    """An encoder refused its settings or a frame. Trying again gives the same answer.
+
+    Args:
+        frame_index: the frame within its GOP, from 0; None: it was not about one frame.
+    """
+
+    def __init__(self, message: str, *, rule: str = "", frame_index: int | None = None) -> None:
+        super().__init__(message, rule=rule)
+        self.frame_index = frame_index
 
 
 class FileCheckError(RowFailure):
