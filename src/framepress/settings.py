@@ -23,7 +23,7 @@ class RenderSettings(BaseModel):
     """What changes pixels or sound; every field is part of the row key (see `keys.row_key`).
 
     Attributes:
-        crf: x264's constant rate factor, 0 (lossless) to 51.
+        crf: x264's constant rate factor, 1 (finest) to 51. High has no lossless 0.
         preset: x264's preset.
         fps: frames per second that override `data-fps`; None: the composition's, else 30.
         scale: ``"0.5"`` (a factor) or ``"720p"`` (pixels of the short side); None: as composed.
@@ -35,7 +35,7 @@ class RenderSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    crf: int = Field(default=18, ge=0, le=51)
+    crf: int = Field(default=18, ge=1, le=51)
     preset: Preset = "veryfast"
     fps: Fraction | None = None
     scale: str | None = None

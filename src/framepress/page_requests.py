@@ -1,0 +1,128 @@
+"""Every request of a page and its workers, answered by us from the composition's folder or refused."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from framepress.cdp import Connection
+from framepress.page_troubles import VISIBLE_KINDS, Trouble
+from framepress.site import Site, response_headers
+
+
+class PageRequests:
+    """Request interception of one tab.
+
+    Attributes:
+        in_flight: request id to its kind, for what was asked and has not arrived. A frame is not drawn
+            while anything is in flight.
+        workers: sessions of the page's live workers.
+        navigating: a navigation of ours is under way.
+    """
+
+    def __init__(self, connection: Connection, session: str, troubles: list[Trouble]) -> None:
+        self._connection = connection
+        self._session = session
+        self._troubles = troubles
+        self._site: Site | None = None
+        self._document = ""
+        self.in_flight: dict[str, str] = {}
+        self.workers: list[str] = []
+        self.navigating = False
+        self.worker_script = ""
+
+    def enable(self) -> None:
+        """Start to intercept. Called once, before the first navigation."""
+        on, session = self._connection.on, self._session
+        on("Fetch.requestPaused", self._paused, session=session)
+        on("Network.loadingFinished", self._arrived, session=session)
+        on("Network.loadingFailed", self._arrived, session=session)
+        on("Target.attachedToTarget", self._attached, session=session)
+        on("Target.detachedFromTarget", self._detached, session=session)
+        call = self._connection.call
+        call("Fetch.enable", {"patterns": [{"urlPattern": "*"}]}, session=session)
+        # Bodies are not kept: memory would grow with every row.
+        call("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}, session=session)
+        call(
+            "Target.setAutoAttach",
+            {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True},
+            session=session,
+        )
+
+    def serve(self, site: Site, html: str) -> None:
+        """From now on answer with these files, and `html` for the document itself."""
+        self._site = site
+        self._document = base64.b64encode(html.encode("utf-8")).decode("ascii")
+        self.in_flight.clear()
+        for session in self.workers:
+            self._connection.forget_session(session)
+        self.workers.clear()
+
+    # ---- requests -------------------------------------------------------------------------------
+
+    def _paused(self, event: dict[str, Any]) -> None:
+        site = self._site
+        url: str = event["request"]["url"]
+        kind: str = event.get("resourceType", "Other").lower()
+        path = site.path_of(url) if site is not None else None
+        if "networkId" in event:
+            self.in_flight[event["networkId"]] = VISIBLE_KINDS.get(kind, kind)
+        if site is None or path is None:
+            self._refuse(event, kind, url)
+        elif kind == "document" and path == site.entry and self.navigating:
+            self._fulfil(event, self._document, "text/html; charset=utf-8", lasting=False)
+        else:
+            self._answer_file(event, site, path, kind, url)
+
+    def _answer_file(self, event: dict[str, Any], site: Site, path: str, kind: str, url: str) -> None:
+        served = site.read(path)
+        if served is None:
+            self._trouble("missing", kind, url)
+            self._fulfil(event, "", "text/plain", lasting=False, status=404)
+            return
+        if served.animated and kind == "image":
+            self._trouble("animated", kind, url)
+        self._fulfil(event, served.body, served.content_type, lasting=path in site.lasting)
+
+    def _fulfil(
+        self, event: dict[str, Any], body: str, content: str, *, lasting: bool, status: int = 200
+    ) -> None:
+        params = {
+            "requestId": event["requestId"],
+            "responseCode": status,
+            "responseHeaders": response_headers(lasting=lasting, content=content),
+            "body": body,
+        }
+        self._connection.send("Fetch.fulfillRequest", params, session=self._session, on_reply=_ignore)
+
+    def _refuse(self, event: dict[str, Any], kind: str, url: str) -> None:
+        self._trouble("blocked", kind, url)
+        params = {"requestId": event["requestId"], "errorReason": "BlockedByClient"}
+        self._connection.send("Fetch.failRequest", params, session=self._session, on_reply=_ignore)
+
+    def _trouble(self, what: str, kind: str, url: str) -> None:
+        if kind in VISIBLE_KINDS and not url.endswith("/favicon.ico"):
+            self._troubles.append(Trouble(f"{what}:{kind}", "", url, 0, 0))
+
+    def _arrived(self, event: dict[str, Any]) -> None:
+        self.in_flight.pop(event["requestId"], None)
+
+    # ---- workers --------------------------------------------------------------------------------
+
+    def _attached(self, event: dict[str, Any]) -> None:
+        session: str = event["sessionId"]
+        send = self._connection.send
+        if event["targetInfo"]["type"] == "worker":
+            self.workers.append(session)
+            send("Runtime.evaluate", {"expression": self.worker_script}, session=session, on_reply=_ignore)
+        send("Runtime.runIfWaitingForDebugger", session=session, on_reply=_ignore)
+
+    def _detached(self, event: dict[str, Any]) -> None:
+        session = event["sessionId"]
+        if session in self.workers:
+            self.workers.remove(session)
+        self._connection.forget_session(session)
+
+
+def _ignore(_: dict[str, Any]) -> None:
+    return None

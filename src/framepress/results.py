@@ -1,0 +1,109 @@
+"""What is said about each row, and at the end about all: the objects that `--json` prints.
+
+The schema is part of the interface (`docs/output.md`): fields are added, never renamed or removed. No field
+holds a value of a row; `id` and `out` are names that the user chose.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Status = Literal["done", "failed"]
+Path_ = Literal["plain", "stored"]
+
+
+class Seconds(BaseModel):
+    """Wall seconds per step of the attempt that succeeded. Steps overlap, so they may add up to more.
+
+    Attributes:
+        load: until the page was ready.
+        capture: seeking, drawing and reading pictures.
+        encode: decoding screenshots, conversion to YUV, x264.
+        audio: sound, 0 if it was there already.
+        write: muxing, checking, publishing.
+        total: from start to published file.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    load: float = 0.0
+    capture: float = 0.0
+    encode: float = 0.0
+    audio: float = 0.0
+    write: float = 0.0
+    total: float = 0.0
+
+
+class RowResult(BaseModel):
+    """How one row ended.
+
+    Attributes:
+        row: number of the row in its list, from 1; None for a single render.
+        id: the `--id` column, else the row number.
+        status: "done" or "failed".
+        out: where the clip is; None if there is none.
+        row_key: what was asked for, the digest that the article calls the input hash; None if the row's
+            values are not valid.
+        path: "plain": every frame captured whole; "stored": the file was there from an earlier run.
+        frames: pictures in the clip.
+        captured_frames: those that had to be captured, because they differ from the one before.
+        stateful: why the page cannot be entered in the middle; empty: it is seekable.
+        seconds: see `Seconds`.
+        bytes: size of the clip.
+        poster: where its poster is, if one was asked for.
+        attempt: which attempt this was, from 1; 0: nothing was rendered.
+        worker: number of the worker process.
+        environment: digest of browser, encoder and fonts.
+        error: type, rule, message and, for a bad value, place, field and length; None if done.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    type: Literal["row"] = "row"
+    row: int | None = None
+    id: str = ""
+    status: Status
+    out: str | None = None
+    row_key: str | None = None
+    path: Path_ | None = None
+    frames: int = 0
+    captured_frames: int = 0
+    stateful: tuple[str, ...] = ()
+    seconds: Seconds = Field(default_factory=Seconds)
+    bytes: int = 0
+    poster: str | None = None
+    attempt: int = 0
+    worker: int | None = None
+    environment: str | None = None
+    error: dict[str, Any] | None = None
+
+
+class Summary(BaseModel):
+    """The last object of a run over a list.
+
+    Attributes:
+        rows: rows that the run was about.
+        done: rows with a clip, including `stored`.
+        stored: rows whose clip was there from an earlier run.
+        failed: rows without a clip.
+        seconds: wall time of the run.
+        clips_per_hour: rendered clips (not stored ones) per hour.
+        out_dir: where the clips are.
+        results: the results file, if one was asked for.
+        exit_code: what the program ends with.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    type: Literal["summary"] = "summary"
+    rows: int
+    done: int
+    stored: int
+    failed: int
+    seconds: float
+    clips_per_hour: float
+    out_dir: str
+    results: str | None = None
+    exit_code: int

@@ -1,0 +1,32 @@
+"""The scripts that run inside a page and its workers, put together from the files of this folder.
+
+Order matters: each file uses what the ones before it define, all inside one function, so that a page sees
+nothing but `__framepress` and the standard names that were replaced.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+
+PAGE_FILES = ("clock.js", "timed.js", "page.js")
+WORKER_FILES = ("clock.js", "worker.js")
+
+
+@cache
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def script(names: tuple[str, ...], *, epoch_ms: int, seed: str) -> str:
+    """JavaScript that installs the runtime.
+
+    Args:
+        names: `PAGE_FILES` or `WORKER_FILES`.
+        epoch_ms: what `Date.now()` reads at frame 0, milliseconds since 1970.
+        seed: any text; pages with equal seeds draw equal random numbers.
+    """
+    config = json.dumps({"epochMs": epoch_ms, "seed": seed})
+    body = "\n".join(_text(name) for name in names)
+    return f'(() => {{ "use strict";\nconst config = {config};\n{body}\n}})();'

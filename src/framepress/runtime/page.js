@@ -1,0 +1,209 @@
+// The driver of a document: gets it ready, moves it to a moment, says what went wrong. Python calls it
+// through `__framepress`; a driver in a frame is called by the one of its parent document.
+
+const page = {
+  root: null,
+  errors: [],
+  late: new Set(),
+  waiting: [],
+};
+
+// More than a person reads; a page that throws in every frame must not fill memory.
+const ERRORS_MAX = 20;
+
+function addError(kind, message, url, line, column) {
+  if (page.errors.length < ERRORS_MAX) page.errors.push({ kind, message, url, line, column });
+}
+
+function watchErrors() {
+  window.addEventListener("error", (event) => {
+    if (event.target !== window && event.target instanceof Element) return;
+    addError("script", String(event.message), event.filename, event.lineno, event.colno);
+  }, true);
+  window.addEventListener("unhandledrejection", (event) => {
+    const reason = event.reason;
+    addError("rejection", String(reason?.message ?? reason), "", 0, 0);
+  }, true);
+}
+
+function closeDoors() {
+  const nothing = () => undefined;
+  replace(window, "alert", nothing);
+  replace(window, "print", nothing);
+  replace(window, "confirm", () => false);
+  replace(window, "prompt", () => null);
+  replace(window, "open", () => null);
+  for (const name of ["RTCPeerConnection", "webkitRTCPeerConnection", "WebTransport", "SharedWorker"]) {
+    if (name in window) replace(window, name, undefined);
+  }
+  if (navigator.serviceWorker) {
+    replace(ServiceWorkerContainer.prototype, "register", () =>
+      native.Promise.reject(new DOMException("No service workers while rendering.", "NotSupportedError")));
+  }
+  try {
+    if (window === window.top) window.name = "";
+  } catch { /* a frame that may not look up */ }
+}
+
+function childDrivers() {
+  const drivers = [];
+  for (const frame of document.querySelectorAll("iframe, object")) {
+    try {
+      const driver = frame.contentWindow?.__framepress;
+      if (driver) drivers.push([driver, timedStartOf(frame)]);
+    } catch { /* of another origin: it was not let in, which is reported elsewhere */ }
+  }
+  return drivers;
+}
+
+// ---- readiness ----------------------------------------------------------------------------------
+
+function brokenImages() {
+  const broken = [];
+  for (const image of document.images) {
+    const source = image.currentSrc || image.src;
+    if (source && image.complete && image.naturalWidth === 0 && !/\.svg(\?|#|$)|^data:image\/svg/i.test(source)) {
+      broken.push(source.startsWith("data:") ? "data:…" : source);
+    }
+  }
+  return broken;
+}
+
+function pendingResources() {
+  const pending = [];
+  for (const image of document.images) {
+    if (image.loading === "lazy") image.loading = "eager";
+    if ((image.currentSrc || image.src) && !image.complete) pending.push("image");
+  }
+  if (document.fonts.status === "loading") pending.push("font");
+  for (const link of document.querySelectorAll("link[rel~=stylesheet]")) {
+    if (!link.disabled && link.href && !link.sheet) pending.push("stylesheet");
+  }
+  for (const [driver] of childDrivers()) pending.push(...driver.pendingResources());
+  return pending;
+}
+
+function missingTimelines() {
+  if (document.querySelector("[data-no-timeline]")) return [];
+  const there = new Set(registeredTimelines().map(([id]) => id));
+  return [...document.querySelectorAll("[data-composition-id]")]
+    .map((element) => element.getAttribute("data-composition-id"))
+    .filter((id) => !there.has(id));
+}
+
+function status() {
+  return {
+    loaded: document.readyState === "complete",
+    pending: pendingResources(),
+    missingTimelines: missingTimelines(),
+    errors: collectErrors(),
+  };
+}
+
+function collectErrors() {
+  const errors = [...page.errors];
+  for (const face of document.fonts) {
+    if (face.status === "error") errors.push({ kind: "font", message: face.family, url: "", line: 0, column: 0 });
+  }
+  for (const url of brokenImages()) errors.push({ kind: "image", message: "", url, line: 0, column: 0 });
+  for (const [driver] of childDrivers()) errors.push(...driver.collectErrors());
+  return errors;
+}
+
+// Everything is there: from now on the clock moves only with frames.
+function begin() {
+  page.root = findRoot();
+  adoptSheets();
+  if (page.root && window === window.top) prepareRoot(page.root);
+  findTimed(page.root);
+  showTimed(0);
+  for (const element of document.querySelectorAll("*")) if (element.shadowRoot) shadowRoots.add(element.shadowRoot);
+  adoptAnimations(true, 0);
+  seekAnimations(0);
+  seekTimelines(0);
+  sleepGsapTicker();
+  setClockToZero();
+  for (const [driver] of childDrivers()) driver.begin();
+  const box = page.root?.getBoundingClientRect();
+  return {
+    box: box ? [box.x, box.y, box.width, box.height] : null,
+    endS: Math.max(timedEndS(), timelinesEndS(), animationsEndS()),
+    media: document.querySelectorAll("audio, video").length,
+  };
+}
+
+function timedEndS() {
+  let end = 0;
+  for (const entry of timed.all) if (Number.isFinite(entry.end)) end = Math.max(end, entry.end);
+  for (const media of document.querySelectorAll("audio[data-start], video[data-start]")) {
+    const entry = readTimed(media);
+    if (Number.isFinite(entry.end)) end = Math.max(end, entry.end);
+  }
+  return end;
+}
+
+// ---- one frame ----------------------------------------------------------------------------------
+
+function dispatchSeek(timeS) {
+  const promises = [];
+  const detail = {
+    time: timeS,
+    waitUntil(promise) { promises.push(native.Promise.resolve(promise)); },
+  };
+  window.dispatchEvent(new CustomEvent("hf-seek", { detail }));
+  return promises;
+}
+
+function moveTo(timeS) {
+  adoptSheets();
+  takeOffFades();
+  seekTimelines(timeS);
+  seekAnimations(timeS);
+  seekSvg(timeS);
+  findTimed(page.root);
+  showTimed(timeS);
+}
+
+async function seek(timeS, frameIndex) {
+  const timeMs = timeS * 1000;
+  seedRandom(`${config.seed}:${frameIndex}`);
+  // A page that is entered at an earlier frame than before has no pending callbacks (it is seekable).
+  clock.nowMs = Math.min(clock.nowMs, timeMs);
+  moveTo(timeS);
+  noteLate(adoptAnimations(false, timeS));
+  clock.nowMs = Math.max(clock.nowMs, timeMs);
+  const promises = dispatchSeek(timeS);
+  if (promises.length > 0) await native.Promise.all(promises);
+  for (const [driver, startS] of childDrivers()) await driver.seek(timeS - startS, frameIndex);
+  await drainTasks();
+  await runTimers(timeMs);
+  await runFrameCallbacks();
+  findTimed(page.root);
+  showTimed(timeS);
+  noteLate(adoptAnimations(false, timeS));
+  seekAnimations(timeS);
+  putOnFades(timeS);
+  return settled();
+}
+
+function settled() {
+  return { pending: pendingResources(), errors: collectErrors(), stateful: statefulReasons() };
+}
+
+function noteLate(kinds) {
+  for (const kind of kinds) page.late.add(`${kind} created by the page in mid-play`);
+}
+
+function statefulReasons() {
+  const reasons = [...callbacksAlive().map((name) => `${name} alive after frame 0`), ...page.late];
+  for (const [driver] of childDrivers()) reasons.push(...driver.statefulReasons());
+  return reasons;
+}
+
+installSheets();
+watchErrors();
+watchShadowRoots();
+closeDoors();
+replace(window, "__framepress", {
+  status, begin, seek, settled, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
+});

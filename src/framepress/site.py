@@ -1,0 +1,142 @@
+"""The files of a composition as its page sees them: a made-up origin that is served from one folder.
+
+Nothing outside the folder is reachable, by `..`, by a link, or by another host.
+"""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+#: `.invalid` never resolves (RFC 6761), and an https origin is a secure context, as on a real site.
+HOST_SUFFIX = "framepress.invalid"
+
+#: Bytes of one file that a page may load. Larger ones would be copied through the pipe as base64.
+FILE_BYTES_MAX = 256 << 20
+
+#: Bytes of files kept in memory per site, so that a row does not read and encode them again.
+MEMORY_BYTES_MAX = 256 << 20
+
+_TYPES = {
+    ".woff2": "font/woff2",
+    ".woff": "font/woff",
+    ".ttf": "font/ttf",
+    ".otf": "font/otf",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+    ".avif": "image/avif",
+    ".wasm": "application/wasm",
+}
+
+
+@dataclass(frozen=True)
+class Served:
+    """One file, ready for the pipe."""
+
+    body: str
+    content_type: str
+    animated: bool
+
+
+@dataclass
+class Site:
+    """A folder behind an origin.
+
+    Attributes:
+        folder: everything the page may load lies in it.
+        entry: path of the HTML file relative to `folder`.
+        name: a label of the origin; different compositions need different ones, because Chromium keeps
+            what it has loaded by address.
+        lasting: relative paths that are part of the composition's digest. Only these may be kept by
+            Chromium from one row to the next; a row's own files may change under their name.
+    """
+
+    folder: Path
+    entry: str
+    name: str
+    lasting: frozenset[str] = frozenset()
+    _memory: dict[str, Served] = field(default_factory=dict, repr=False)
+    _memory_bytes: int = 0
+
+    @property
+    def origin(self) -> str:
+        return f"https://{self.name}.{HOST_SUFFIX}"
+
+    @property
+    def url(self) -> str:
+        return f"{self.origin}/{self.entry}"
+
+    def path_of(self, url: str) -> str | None:
+        """The relative path that a URL of this origin names, or None for any other URL."""
+        parts = urlsplit(url)
+        if f"{parts.scheme}://{parts.netloc}" != self.origin:
+            return None
+        return unquote(parts.path).lstrip("/")
+
+    def read(self, path: str) -> Served | None:
+        """The file at a relative path; None if it is missing, too large, or outside the folder."""
+        served = self._memory.get(path)
+        if served is None:
+            served = self._read(path)
+            if served is not None and path in self.lasting:
+                self._remember(path, served)
+        return served
+
+    def _read(self, path: str) -> Served | None:
+        try:
+            target = (self.folder / path).resolve(strict=True)
+            if not target.is_relative_to(self.folder.resolve()) or not target.is_file():
+                return None
+            if target.stat().st_size > FILE_BYTES_MAX:
+                return None
+            data = target.read_bytes()
+        except (OSError, ValueError, RuntimeError):
+            return None
+        return Served(base64.b64encode(data).decode("ascii"), content_type(path), is_animated(data))
+
+    def _remember(self, path: str, served: Served) -> None:
+        if self._memory_bytes + len(served.body) <= MEMORY_BYTES_MAX:
+            self._memory[path] = served
+            self._memory_bytes += len(served.body)
+
+
+def content_type(path: str) -> str:
+    """The media type by file name; unknown names are bytes."""
+    suffix = Path(path).suffix.lower()
+    return _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
+
+
+def is_animated(data: bytes) -> bool:
+    """Whether a picture moves by a clock of its own, which a frame-by-frame renderer cannot follow.
+
+    Source: GIF89a (graphic control blocks), PNG third edition (acTL), WebP container (ANIM), SVG SMIL.
+    """
+    head = data[:64]
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return data.count(b"\x21\xf9\x04") > 1
+    if head.startswith(b"\x89PNG"):
+        return b"acTL" in data[: 64 << 10]
+    if head.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return b"ANIM" in data[:256]
+    if b"<svg" in data[:4096]:
+        return re.search(rb"<(animate|animateTransform|animateMotion|set)\b", data) is not None
+    return False
+
+
+def response_headers(*, lasting: bool, content: str) -> list[Mapping[str, str]]:
+    """Headers of an answer in the form CDP wants."""
+    keep = "max-age=31536000, immutable" if lasting else "no-store"
+    return [
+        {"name": "Content-Type", "value": content},
+        {"name": "Cache-Control", "value": keep},
+        {"name": "Access-Control-Allow-Origin", "value": "*"},
+    ]
