@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
+import signal
 import stat
 from pathlib import Path
 
@@ -29,7 +31,7 @@ def find(
     return find_browser(explicit, environ, platform=platform, system_folders=[tmp_path / "lib"], timeout_s=10)
 
 
-def ended(pid: int, timeout_s: float = 10) -> bool:
+def ended(pid: int, timeout_s: float = 3) -> bool:
     """Whether the process ends within the time; waits for the event, not for the clock."""
     try:
         watch = os.pidfd_open(pid)
@@ -135,10 +137,16 @@ def test_a_name_on_the_path_and_a_home_relative_path_can_be_given(tmp_path: Path
 
 def test_a_browser_that_hangs_is_killed_with_everything_it_started(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    hanging = f"#!/bin/sh\ntail -f /dev/null &\necho $! > {pids}\nwait\n"
+    never = tmp_path / "never"
+    os.mkfifo(never)
+    hanging = f"#!/bin/sh\ncat {never} &\necho $! > {pids}\nwait\n"
     with pytest.raises(BrowserMissing, match=r"no answer in 0.5 s"):
         read_version(script(tmp_path / "chromium", hanging), {"PATH": "/usr/bin:/bin"}, timeout_s=0.5)
-    assert ended(int(pids.read_text()))
+    try:
+        assert ended(int(pids.read_text()))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pids.read_text()), signal.SIGKILL)
 
 
 def test_debians_wrapper_is_looked_through(tmp_path: Path) -> None:

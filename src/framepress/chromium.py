@@ -201,12 +201,12 @@ def _on_path(names: Sequence[str], environ: Mapping[str, str]) -> Iterator[Path]
 
 
 def _named(wanted: str, environ: Mapping[str, str]) -> Path:
-    """A browser that was asked for: a path if it looks like one or exists, else a name on the PATH."""
+    """A browser that was asked for: a bare name is looked for on the PATH, as a shell would."""
     home = environ.get("HOME")
     if wanted.startswith("~/") and home:
         return Path(home) / wanted[2:]
     path = Path(wanted)
-    if path.parent == Path() and not path.exists():
+    if path.parent == Path():
         return next(_on_path([wanted], environ), path.absolute())
     return path.absolute()
 
