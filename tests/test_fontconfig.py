@@ -146,12 +146,9 @@ def test_a_font_of_the_composition_is_found_by_its_name(tmp_path: Path) -> None:
 def test_css_generics_and_the_names_chromium_asks_for_lead_to_the_bundled_families(tmp_path: Path) -> None:
     config = write_fontconfig(tmp_path / "fonts", font_folders=[], system_fonts=False)
     generics = {"sans-serif": "Noto Sans", "serif": "Noto Serif", "monospace": "Noto Sans Mono"}
-    generics |= {
-        "system-ui": "Noto Sans",
-        "Arial": "Noto Sans",
-        "cursive": "Noto Sans",
-        "fantasy": "Noto Sans",
-    }
+    generics |= {"system-ui": "Noto Sans", "cursive": "Noto Sans", "fantasy": "Noto Sans"}
+    generics |= {"Arial, monospace": "Noto Sans", "'Times New Roman', monospace": "Noto Serif"}
+    generics |= {"'Courier New', serif": "Noto Sans Mono"}
     quoted = [f"'{family}'" for family in sorted(set(generics.values()))]
     widths = look(tmp_path, config, [*generics, *quoted], {})["widths"]
     assert {name: widths[name] for name in generics} == {

@@ -5,11 +5,11 @@ that is written here. The bundled fonts (`fonts/`, made by `scripts/subset_fonts
 cover Latin, Greek, Cyrillic, Arabic, Hebrew, Devanagari, Thai, Chinese, Japanese, Korean and all emoji. A
 character that none of the fonts has is drawn as an empty box, the same on every machine.
 
-Chromium never asks fontconfig for `sans-serif`: headless Chromium 156 turns the CSS generics into names first
-(seen with FC_DEBUG=1): `sans-serif` into Arial, `serif` into Times New Roman, `monospace` into Courier New,
-`fantasy` into Impact, `cursive` into Script, `math` into Latin Modern Math. It takes fontconfig's answer
-only if the family that comes first after all rules is the family that was found. So these names are mapped
-too, as if the author had written the bundled name (`binding="same"`).
+Headless Chromium 156 turns the CSS generics into names (seen with FC_DEBUG=1): `sans-serif` into Arial,
+`serif` into Times New Roman, `monospace` into Courier New, `fantasy` into Impact, `cursive` into Script,
+`math` into Latin Modern Math; only where such a name is not found does it ask for the generic. It takes
+fontconfig's answer only if the family that comes first after all rules is the family that was found. So these
+names are mapped too, as if the author had written the bundled name: they are also what authors write most.
 """
 
 from __future__ import annotations
