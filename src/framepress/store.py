@@ -1,0 +1,227 @@
+"""Finished files in a folder, each with its provenance inside.
+
+An MP4 says in its own ``comment`` what it is, as JSON: ``{"framepress": 1, "row_key": …, "path": "plain",
+"environment": …}``. There is no list beside the files: whoever moves or copies one takes its facts along.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from .errors import InternalError, StorageFault
+from .mp4_metadata import read_comment
+from .partial import is_left_behind, partial_name
+
+#: The version of provenance we write and understand.
+PROVENANCE_VERSION = 1
+
+#: Bytes copied at a time.
+_CHUNK_BYTES = 1 << 20
+
+#: How file systems that cannot rename say so (mounted buckets).
+_NO_RENAME = (errno.ENOSYS, errno.EPERM, errno.EXDEV, errno.ENOTSUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file in the store.
+
+    Attributes:
+        row_key: what the file satisfies; None: it is not ours, or not whole.
+        provenance: what it says of itself; empty: it is not ours.
+        size: bytes.
+        whole: False if its writer died half-way, which only a store that cannot rename allows.
+    """
+
+    name: str
+    path: Path
+    size: int
+    row_key: str | None
+    provenance: Mapping[str, Any]
+    whole: bool
+
+    @property
+    def foreign(self) -> bool:
+        """Not made by framepress: never to be overwritten unless the user says so (``--force``)."""
+        return not self.provenance
+
+
+class FolderStore:
+    """Artifacts below one folder. Names are relative, ``/`` between parts, as `names.safe_name` gives them.
+
+    All methods raise `StorageFault` if the disk is full or the folder cannot be read or written. Nothing is
+    then left of what was begun.
+
+    Attributes:
+        renames: False once the file system has refused to rename; files are then written under their
+            final names, front to back.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.renames = True
+
+    def check_writable(self) -> None:
+        """Make the folder if need be, and write and rename a file in it, to know before the first row."""
+        probe = self.root / partial_name("probe")
+        with _faults(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            try:
+                probe.write_bytes(b"probe")
+                self._rename(probe, self.root / partial_name("probe"), final=False)
+            finally:
+                with suppress(OSError):
+                    probe.unlink()
+
+    def path_of(self, name: str) -> Path:
+        """Where the file of that name is or would be."""
+        parts = PurePosixPath(name).parts
+        if not parts or name.startswith("/") or ".." in parts or "\0" in name:
+            raise InternalError("The store was given a name that leaves its folder.")
+        return self.root.joinpath(*parts)
+
+    def lookup(self, name: str) -> Stored | None:
+        """What is stored under the name; None: nothing. Reads a few hundred bytes."""
+        path = self.path_of(name)
+        with _faults(path):
+            try:
+                with path.open("rb", buffering=4096) as stream:
+                    facts = os.fstat(stream.fileno())
+                    if not stat.S_ISREG(facts.st_mode):
+                        raise StorageFault(
+                            f"{path} is not a file. Remove it or choose another name.", rule="kind"
+                        )
+                    comment = read_comment(stream, facts.st_size)
+            except FileNotFoundError:
+                return None
+        provenance = _provenance(comment.text)
+        key = provenance.get("row_key")
+        row_key = key if comment.whole and isinstance(key, str) else None
+        return Stored(name, path, facts.st_size, row_key, provenance, comment.whole)
+
+    def publish(self, local: Path, name: str) -> Stored:
+        """Copy a finished file into the store, front to back; it appears under its name whole.
+
+        What stood there is replaced. Where the file system cannot rename, the final name itself is
+        written, and a process killed meanwhile leaves a file that is not `whole`.
+        """
+
+        def write(target: BinaryIO) -> None:
+            with local.open("rb") as source:
+                while chunk := source.read(_CHUNK_BYTES):
+                    target.write(chunk)
+
+        self._publish(write, self.path_of(name))
+        stored = self.lookup(name)
+        if stored is None:
+            raise StorageFault(
+                f"{self.path_of(name)} is gone at once. Is another program clearing the folder?"
+            )
+        return stored
+
+    def publish_bytes(self, data: bytes, name: str) -> Path:
+        """Store a small file, such as a poster, and return where it is."""
+        path = self.path_of(name)
+        self._publish(lambda target: target.write(data), path)
+        return path
+
+    def sweep(self) -> int:
+        """Remove what killed processes left half-written; return how many files. Living ones keep theirs."""
+        removed = 0
+        for folder, _, files in os.walk(self.root):
+            for file in files:
+                path = Path(folder, file)
+                if file.endswith(".partial") and is_left_behind(path):
+                    with suppress(OSError):
+                        path.unlink()
+                        removed += 1
+        return removed
+
+    def _publish(self, write: Callable[[BinaryIO], object], path: Path) -> None:
+        with _faults(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if self.renames:
+                partial = path.with_name(partial_name(path.name))
+                _write_file(partial, write, "xb")
+                if self._rename(partial, path, final=True):
+                    return
+            _write_file(path, write, "wb")
+
+    def _rename(self, source: Path, target: Path, *, final: bool) -> bool:
+        """Rename, or note that this file system cannot. `source` is gone afterwards, and a probe's target."""
+        try:
+            source.replace(target)
+        except OSError as exc:
+            with suppress(OSError):
+                source.unlink()
+            if exc.errno not in _NO_RENAME:
+                raise
+            self.renames = False
+            return False
+        if not final:
+            target.unlink()
+        return True
+
+
+def _write_file(path: Path, write: Callable[[BinaryIO], object], mode: str) -> None:
+    with path.open(mode) as stream:
+        try:
+            write(stream)  # type: ignore[arg-type]
+            stream.flush()
+            os.fsync(stream.fileno())
+        except BaseException:
+            with suppress(OSError):
+                path.unlink()
+            raise
+
+
+def _provenance(comment: str | None) -> dict[str, Any]:
+    """The facts in a comment; empty if it is not ours, or of a version that we do not know."""
+    if comment is None:
+        return {}
+    try:
+        facts = json.loads(comment)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(facts, dict) or facts.get("framepress") != PROVENANCE_VERSION:
+        return {}
+    return facts
+
+
+_PROBLEMS: dict[int, tuple[str, str]] = {
+    **dict.fromkeys(
+        (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+        (
+            "disk-full",
+            "the disk is full, or a quota or size limit is reached. Make room; the same command goes on.",
+        ),
+    ),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS),
+        (
+            "not-writable",
+            "it may not be written or read. Check its permissions, or choose another with --out-dir.",
+        ),
+    ),
+    **dict.fromkeys(
+        (errno.EISDIR, errno.ENOTDIR, errno.EEXIST),
+        ("kind", "a folder stands where a file should be, or the other way round. Choose another name."),
+    ),
+}
+
+
+@contextmanager
+def _faults(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        rule, problem = _PROBLEMS.get(exc.errno or 0, ("storage", f"{exc.strerror}."))
+        raise StorageFault(f"{path}: {problem}", rule=rule) from exc
