@@ -1,0 +1,75 @@
+"""``results.csv``: the list as it came, with what became of each row, for whoever imports it elsewhere.
+
+Values are written as they were read. A spreadsheet program takes a cell that begins with ``=`` for a
+formula, in this file as in the list it came from: altering values here would break the import that the file
+is for.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import StorageFault
+from .ledger import Ledger
+from .lexeme import dumps
+from .partial import replacing
+
+#: Our columns, after the list's own; ``fp_`` goes in front of one that the list has too.
+COLUMNS = ("status", "file", "poster", "seconds", "bytes", "error")
+
+#: Rows not rendered yet, or that the run did not get to, are "pending".
+_STATUS = {"read": "pending", "bound": "pending"}
+
+
+def write_results_csv(path: Path, ledger: Ledger) -> None:
+    """Write every row of the ledger, in order; the file appears whole or not at all. UTF-8, commas, CRLF.
+
+    Raises:
+        StorageFault: it cannot be written; an earlier file is then as it was.
+    """
+    columns = ledger.columns()
+    try:
+        with replacing(path) as stream:
+            text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
+            # CRLF is RFC 4180's line end, and with it Python's writer puts quotes round a lone \r.
+            writer = csv.writer(text, lineterminator="\r\n")
+            writer.writerow([*columns, *_own_columns(columns)])
+            for values, state, result in ledger.results():
+                writer.writerow([*(_cell(values.get(name)) for name in columns), *_own_cells(state, result)])
+            text.detach()
+    except OSError as exc:
+        raise StorageFault(
+            f"{path} cannot be written: {exc.strerror}. Make room or choose another with --results.",
+            rule="results",
+        ) from exc
+
+
+def _own_columns(columns: tuple[str, ...]) -> list[str]:
+    taken = {name.casefold() for name in columns}
+    own: list[str] = []
+    for column in COLUMNS:
+        name = column
+        while name in taken:
+            name = f"fp_{name}"
+        own.append(name)
+    return own
+
+
+def _own_cells(state: str, result: Mapping[str, Any]) -> list[str]:
+    error = result.get("error")
+    cells = [_STATUS.get(state, state)]
+    cells += ["" if (fact := result.get(name)) is None else str(fact) for name in COLUMNS[1:-1]]
+    return [*cells, str(error.get("message", "")) if isinstance(error, Mapping) else ""]
+
+
+def _cell(value: object) -> str:
+    """A value as text: as it was spelled; lists and objects as JSON."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return dumps(value)
