@@ -10,6 +10,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+# Made once: json.dumps with options makes one per call, which is most of its time.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+#: Types that the encoder writes as we do. A `Lexeme` is not among them: it would get quotes.
+_PLAIN = {str, bool, type(None)}
+
 
 class Lexeme(str):
     """A JSON number as spelled in its source. Equal to the plain string of the same characters."""
@@ -29,8 +34,10 @@ def dumps(value: object) -> str:
     if isinstance(value, Lexeme):
         return str(value)
     if value is None or isinstance(value, (str, bool)):
-        return json.dumps(value, ensure_ascii=False)
+        return _ENCODER.encode(value)
     if isinstance(value, dict):
+        if set(map(type, value.values())) <= _PLAIN and set(map(type, value)) <= {str}:
+            return _ENCODER.encode(value)
         return "{" + ",".join(f"{_name(name)}:{dumps(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(dumps, value)) + "]"
@@ -40,7 +47,7 @@ def dumps(value: object) -> str:
 def _name(name: object) -> str:
     if not isinstance(name, str):
         raise TypeError(f"a column's name is text, not {type(name).__name__}")
-    return json.dumps(str(name), ensure_ascii=False)
+    return _ENCODER.encode(name)
 
 
 def loads(text: str) -> Any:
