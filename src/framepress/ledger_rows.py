@@ -1,0 +1,93 @@
+"""Rows on their way into a ledger and out of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .errors import RowValueError
+from .lexeme import dumps
+
+# Made once: json.dumps with options makes one per call, which is most of its time.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+class ReadRow(Protocol):
+    """A row as a reader gives it; `rows.Row` is one."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def values(self) -> Mapping[str, object]: ...
+
+
+class UnreadRow(Protocol):
+    """A row that its reader refused; `rows.BadRow` is one."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def line(self) -> int: ...
+    @property
+    def error(self) -> RowValueError: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One row as it stands.
+
+    Attributes:
+        state: ``read``, ``bound``, ``rejected``, ``done`` or ``failed``.
+        key, id, out, values, files: as bound; None and empty before.
+        attempts: begun since the last outcome, or that led to it.
+        result: what `finish` or `fail` recorded.
+        error: of rejected and failed rows.
+    """
+
+    number: int
+    line: int
+    state: str
+    key: str | None
+    id: str | None
+    out: str | None
+    values: Mapping[str, str]
+    files: Mapping[str, str]
+    attempts: int
+    result: Mapping[str, Any]
+    error: Mapping[str, Any] | None
+
+
+def inserted(row: ReadRow | UnreadRow) -> tuple[object, ...]:
+    """The row as the columns of table ``rows``."""
+    error: RowValueError | None = getattr(row, "error", None)
+    if error is not None:
+        return (row.number, row.line, None, "rejected", to_json(error.record()), None, None, None, None, None)
+    values: Mapping[str, object] = row.values  # type: ignore[union-attr]
+    return (row.number, row.line, dumps(dict(values)), "read", None, None, None, None, None, None)
+
+
+def ledger_row(found: tuple[Any, ...]) -> LedgerRow:
+    """A `LedgerRow` from its fields in order, JSON still as text."""
+    number, line, state, key, id_, out, values, files, attempts, result, error = found
+    return LedgerRow(
+        number=number,
+        line=line,
+        state=state,
+        key=key,
+        id=id_,
+        out=out,
+        values=json.loads(values) if values else {},
+        files=json.loads(files) if files else {},
+        attempts=attempts or 0,
+        result=json.loads(result) if result else {},
+        error=json.loads(error) if error else None,
+    )
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """The form in which results and errors are kept."""
+    return _ENCODER.encode(dict(value))
