@@ -1,0 +1,470 @@
+"""A composition: one HTML file, the files it refers to by itself, and its variables.
+
+`load_composition` checks all that needs no values; `Composition.instantiate` fills in one row's values and
+reads size, rate, duration and sound from the result.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+from framepress.declarations import Declaration, parse_declarations
+from framepress.errors import CompositionError, InputError, RowValueError
+from framepress.escaping import Language, Layer, NotFitting
+from framepress.html_scan import Kind, Lines, Scan, StartTag, scan
+from framepress.js_scan import PLACEHOLDER
+from framepress.keys import composition_digest, digest_bytes, digest_file
+from framepress.references import relative_path, static_files
+from framepress.template import Template, compile_template
+from framepress.timing import AudioElement, Element, PageFacts, frame_count, read_page, scaled_size
+
+__all__ = [
+    "AudioElement",
+    "Composition",
+    "Declaration",
+    "Document",
+    "frame_count",
+    "load_composition",
+    "scaled_size",
+]
+
+#: Bytes of an HTML file. A page with many inlined pictures stays below; more is a mistake.
+HTML_BYTES_MAX = 20 * 1024 * 1024
+
+_DECLARATIONS_TYPE = "application/hyperframes-vars"
+_MEDIA_TAGS = frozenset(("audio", "video", "source"))
+_RELEVANT = re.compile(
+    r"data-(?:width|height|composition-id|composition-src|composition-variables|var-text|var-src|start)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A composition with one row's values filled in.
+
+    Attributes:
+        html: declarations removed, tokens replaced.
+        width, height: pixels as composed, even.
+        fps: data-fps, or None.
+        duration: seconds; None: unknown until loaded.
+        duration_from: ``"root"`` if its own attribute says so; ``"elements"``: the end of the last of them,
+            while timelines and animations may end later; empty if unknown.
+        background: data-bg, or None.
+        seed: data-seed, or None: the composition's digest seeds.
+        has_timeline_wait: registered timelines are waited for (no data-no-timeline).
+    """
+
+    html: str
+    width: int
+    height: int
+    fps: Fraction | None
+    duration: Fraction | None
+    duration_from: str
+    background: str | None
+    audio: tuple[AudioElement, ...]
+    seed: str | None
+    has_timeline_wait: bool
+
+
+@dataclass(frozen=True)
+class Composition:
+    """See the head of the module. Made by `load_composition`; safe to share between threads that only read.
+
+    Attributes:
+        path: the HTML file.
+        folder: root of everything the page may load.
+        source: the HTML as read.
+        declarations: name -> declaration, in the order of the file.
+        files: POSIX path relative to `folder` -> path, of the statically referenced files.
+        digest: `keys.composition_digest` of the HTML and these files.
+    """
+
+    path: Path
+    folder: Path
+    source: str
+    declarations: Mapping[str, Declaration]
+    files: Mapping[str, Path]
+    digest: str
+    cut: tuple[tuple[int, int], ...] = ()
+    _templates: dict[frozenset[tuple[str, str]], Template] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @cached_property
+    def types(self) -> Mapping[str, str]:
+        """Variable -> declared type."""
+        return {name: declaration.type for name, declaration in self.declarations.items()}
+
+    @cached_property
+    def _bare_names(self) -> frozenset[str]:
+        """Whatever stands in double braces, token or not."""
+        found = re.finditer(r"\{\{\s*+([^{}$\x00-\x1f][^{}\x00-\x1f]{0,119})\}\}", self.source)
+        return frozenset(match[1].rstrip() for match in found)
+
+    def _meaning(self, bare: str, columns: Iterable[str], exact: Iterable[str]) -> str | None:
+        """The variable that ``{{bare}}`` means, or None if it is text."""
+        columns = tuple(columns)
+        if bare in self.declarations or bare in columns or bare in exact:
+            return bare
+        declared = [name for name in self.declarations if name.casefold() == bare.casefold()]
+        if len(declared) == 1:
+            return declared[0]
+        alike = [column for column in columns if column.casefold() == bare.casefold()]
+        return bare if len(alike) == 1 else None
+
+    def template(self, columns: Iterable[str] = (), exact: Iterable[str] = ()) -> Template:
+        """The compiled text. Which bare names are tokens depends on the columns of the batch.
+
+        Args:
+            columns: of the batch; matched exactly, else without regard to case.
+            exact: further names that are tokens exactly as written.
+        """
+        columns, exact = tuple(columns), frozenset(exact)
+        meanings = {bare: self._meaning(bare, columns, exact) for bare in self._bare_names}
+        key = frozenset((bare, name) for bare, name in meanings.items() if name is not None)
+        template = self._templates.get(key)
+        if template is None:
+            template = compile_template(self.source, self.name, cut=self.cut, resolve=meanings.get)
+            self._templates[key] = template
+        return template
+
+    def variables(self, columns: Iterable[str] = ()) -> tuple[str, ...]:
+        """Names that a row may supply: declared ones first, then those only used, in order of appearance."""
+        return tuple(dict.fromkeys((*self.declarations, *self.template(columns).names)))
+
+    def used(self, columns: Iterable[str] = ()) -> tuple[str, ...]:
+        """Names that stand in the file as tokens."""
+        return self.template(columns).names
+
+    def complete(self, template: Template, values: Mapping[str, str]) -> dict[str, str]:
+        """Values for every token, with defaults for those that are missing.
+
+        Raises:
+            CompositionError: a token has neither value nor default.
+        """
+        completed = dict(values)
+        for name in template.names:
+            if name not in completed:
+                declaration = self.declarations.get(name)
+                default = declaration.default if declaration else None
+                if default is None:
+                    raise CompositionError(
+                        f'{self.name}: "{name}" has neither a value nor a default. Give it one.',
+                        rule="value-missing",
+                    )
+                completed[name] = default
+        return completed
+
+    def facts(self, values: Mapping[str, str], *, columns: Iterable[str] = ()) -> PageFacts:
+        """What the attributes say once the values are in; `instantiate` without the text. Same errors."""
+        template = self.template(columns, values)
+        if template is self._plain_template and self._plain_facts is not None:
+            return self._plain_facts
+        completed = self.complete(template, values)
+        if self._adds_markup(template, completed):
+            return self.instantiate_with_facts(values, columns=columns)[1]
+        return self._read(template, completed)
+
+    @cached_property
+    def _plain_template(self) -> Template:
+        return self.template()
+
+    @cached_property
+    def _plain_facts(self) -> PageFacts | None:
+        """The facts if no row can change them, else None."""
+        template = self._plain_template
+        elements = _elements(template.page, template, None, template.place)
+        if any(element.unknown for element in elements) or "html" in self.types.values():
+            return None
+        return read_page(elements, self.name, self._audio_path)
+
+    def _adds_markup(self, template: Template, values: Mapping[str, str]) -> bool:
+        return any(
+            self.types.get(slot.name) == "html"
+            and slot.layer is Layer.TEXT
+            and slot.spot.language is Language.PLAIN
+            and "<" in values[slot.name]
+            for slot in template.slots
+        )
+
+    def _read(self, template: Template, values: Mapping[str, str]) -> PageFacts:
+        elements = _elements(template.page, template, values, template.place)
+        return read_page(elements, self.name, self._audio_path)
+
+    def _audio_path(self, element: Element, src: str) -> str:
+        shown = "the address of this sound" if "src" in element.from_row else f'"{src[:100]}"'
+        try:
+            relative = relative_path(src, "")
+        except ValueError as error:
+            raise CompositionError(
+                f"{element.place}: {shown} is not a path inside the folder of {self.name}.", rule="audio-src"
+            ) from error
+        if relative is None:
+            raise CompositionError(
+                f"{element.place}: {shown} is not a file; put the sound into the folder of {self.name}.",
+                rule="audio-src",
+            )
+        return relative
+
+    def instantiate(self, values: Mapping[str, str], *, columns: Iterable[str] = ()) -> Document:
+        """Fill in one row.
+
+        Args:
+            values: canonical texts, checked by `variants.Binder`; a missing one becomes its default.
+            columns: of the batch; needed only for bare ``{{name}}`` that `values` does not name.
+
+        Raises:
+            CompositionError: a token without value; size, rate or times that break a rule.
+            RowValueError: a value that cannot stand at its place.
+        """
+        return self.instantiate_with_facts(values, columns=columns)[0]
+
+    def instantiate_with_facts(
+        self, values: Mapping[str, str], *, columns: Iterable[str] = ()
+    ) -> tuple[Document, PageFacts]:
+        template = self.template(columns, values)
+        completed = self.complete(template, values)
+        try:
+            html = template.render(completed, self.types)
+        except NotFitting:
+            for name, place, problem in template.problems(completed, self.types):
+                raise RowValueError(
+                    f'{place}: the value of "{name}" ({len(completed[name])} characters) does not fit there; '
+                    f"expected {problem.expected}.",
+                    rule=problem.rule,
+                    place=place,
+                    field=name,
+                    length=len(completed[name]),
+                ) from None
+            raise
+        if self._adds_markup(template, completed):
+            facts = self._read_finished(html)
+        else:
+            facts = self._read(template, completed)
+            self._check_shape(template.page, html)
+        return _document(html, facts), facts
+
+    def _read_finished(self, html: str) -> PageFacts:
+        lines = Lines(html)
+        elements = _elements(scan(html), None, None, _placer(self.name, lines))
+        hidden = [replace(element, from_row=frozenset(element.attributes)) for element in elements]
+        return read_page(hidden, self.name, self._audio_path)
+
+    def _check_shape(self, page: Scan, html: str) -> None:
+        """No value may change which elements and attributes there are, whatever we got wrong before."""
+        if _shape(page) != _shape(scan(html)):
+            raise RowValueError(
+                f"{self.name}: a value of this row would change the structure of the page. "
+                "Please report this with the composition.",
+                rule="structure",
+            )
+
+
+def _shape(page: Scan) -> list[tuple[str, tuple[str, ...], int]]:
+    return [(tag.name, tuple(a.name for a in tag.attributes), tag.parent) for tag in page.tags]
+
+
+def _document(html: str, facts: PageFacts) -> Document:
+    return Document(
+        html=html,
+        width=facts.width,
+        height=facts.height,
+        fps=facts.fps,
+        duration=facts.duration,
+        duration_from=facts.duration_from,
+        background=facts.background,
+        audio=facts.audio,
+        seed=facts.seed,
+        has_timeline_wait=facts.has_timeline_wait,
+    )
+
+
+def _elements(
+    page: Scan, template: Template | None, values: Mapping[str, str] | None, place: Callable[[int], str]
+) -> list[Element]:
+    """The start tags that say something about size, time or sound.
+
+    Args:
+        values: None: attributes with tokens are unknown.
+    """
+    elements = []
+    for index, tag in enumerate(page.tags):
+        if tag.name in _MEDIA_TAGS or any(_RELEVANT.match(attribute.name) for attribute in tag.attributes):
+            elements.append(_element(index, tag, template, values, place(tag.start)))
+    return elements
+
+
+def _element(
+    index: int, tag: StartTag, template: Template | None, values: Mapping[str, str] | None, where: str
+) -> Element:
+    attributes: dict[str, str] = {}
+    touched = []
+    for attribute in tag.attributes:
+        value = attribute.value
+        if PLACEHOLDER in value:
+            touched.append(attribute.name)
+            if values is not None and template is not None:
+                names = template.names_between(attribute.value_start, attribute.value_end)
+                value = _filled(value, [values[name] for name in names])
+        attributes[attribute.name] = value
+    names_touched = frozenset(touched)
+    return Element(
+        tag=tag.name,
+        attributes=attributes,
+        place=where,
+        line=int(where.rsplit(":", 2)[1]),
+        index=index,
+        parent=tag.parent,
+        from_row=names_touched if values is not None else frozenset(),
+        unknown=frozenset() if values is not None else names_touched,
+    )
+
+
+def _filled(value: str, texts: list[str]) -> str:
+    literals = value.split(PLACEHOLDER)
+    return literals[0] + "".join(text + literal for text, literal in zip(texts, literals[1:], strict=True))
+
+
+def _placer(name: str, lines: Lines) -> Callable[[int], str]:
+    def place(offset: int) -> str:
+        line, column = lines.place(offset)
+        return f"{name}:{line}:{column}"
+
+    return place
+
+
+def _find_file(path: Path) -> Path:
+    if path.is_dir():
+        file = path / "index.html"
+        if not file.is_file():
+            raise CompositionError(
+                f"{path}: the folder has no index.html; name the HTML file itself.",
+                rule="composition-missing",
+            )
+        return file
+    if not path.exists():
+        raise CompositionError(
+            f"{path}: there is no such file; expected an HTML file, or a folder with index.html.",
+            rule="composition-missing",
+        )
+    if not path.is_file():
+        raise CompositionError(f"{path}: not a file; expected an HTML file.", rule="composition-missing")
+    return path
+
+
+def _read_html(path: Path) -> tuple[bytes, str]:
+    try:
+        if path.stat().st_size > HTML_BYTES_MAX:
+            raise CompositionError(
+                f"{path}: larger than {HTML_BYTES_MAX // 1024**2} MB; keep pictures in files beside it.",
+                rule="html-size",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise CompositionError(f"{path} cannot be read: {error.strerror}.", rule="html-unreadable") from error
+    if not data.strip():
+        raise CompositionError(f"{path}: the file is empty; expected HTML.", rule="html-empty")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise CompositionError(f"{path}: the file is UTF-16; save it as UTF-8.", rule="html-encoding")
+    zero = data.find(b"\0")
+    if zero >= 0:
+        raise CompositionError(
+            f"{path}: not HTML: there is a NUL byte at offset {zero}; expected text in UTF-8.",
+            rule="html-binary",
+        )
+    try:
+        return data, data.removeprefix(b"\xef\xbb\xbf").decode()
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        line = before.count(b"\n") + 1
+        column = error.start - (before.rfind(b"\n") + 1) + 1
+        raise CompositionError(
+            f"{path.name}:{line}:{column}: not UTF-8 (byte {column} of the line); save the file as UTF-8.",
+            rule="html-encoding",
+        ) from error
+
+
+def _declarations_block(
+    source: str, page: Scan, place: Callable[[int], str]
+) -> tuple[dict[str, Declaration], tuple[tuple[int, int], ...]]:
+    """The declared variables, and what has to be cut out."""
+    blocks = [
+        tag
+        for tag in page.tags
+        if tag.name == "script" and (tag.get("type") or "").strip().lower() == _DECLARATIONS_TYPE
+    ]
+    if len(blocks) > 1:
+        raise CompositionError(
+            f"{place(blocks[1].start)}: a second block of declarations; the first is at "
+            f"{place(blocks[0].start)}. Put all of them into one.",
+            rule="declarations-twice",
+        )
+    if not blocks:
+        return {}, ()
+    tag = blocks[0]
+    start = end = tag.end
+    for region in page.regions:
+        if region.kind is Kind.SCRIPT and region.tag is tag:
+            end = region.end
+    close = source.find(">", end)
+    if not re.match(r"</script[\t\n\f\r />]", source[end : end + 10], re.IGNORECASE) or close < 0:
+        raise CompositionError(
+            f"{place(tag.start)}: the block of declarations is not closed; add </script>.",
+            rule="declarations-unclosed",
+        )
+    declarations = parse_declarations(source[start:end], lambda offset: place(start + offset))
+    return declarations, ((tag.start, close + 1),)
+
+
+def _check_base(page: Scan, place: Callable[[int], str]) -> None:
+    for tag in page.tags:
+        href = tag.get("href") if tag.name == "base" else None
+        if href is not None and href.strip() not in ("", ".", "./"):
+            raise CompositionError(
+                f"{place(tag.start)}: <base href> is not supported; write addresses relative to the file.",
+                rule="base",
+            )
+
+
+def load_composition(path: str | Path) -> Composition:
+    """Read a composition and check everything that needs no values.
+
+    Args:
+        path: an HTML file, or a folder with ``index.html``.
+
+    Raises:
+        CompositionError: not HTML, no root, bad declarations, tokens, sizes or times; with place.
+        AssetError: a file that it refers to is missing or outside its folder.
+    """
+    file = _find_file(Path(path))
+    data, source = _read_html(file)
+    page = scan(source)
+    if not page.tags:
+        raise CompositionError(f"{file}: not HTML: there is no element in it.", rule="html-none")
+    place = _placer(file.name, Lines(source))
+    declarations, cut = _declarations_block(source, page, place)
+    _check_base(page, place)
+    draft = Composition(file, file.parent, source, declarations, {}, "", cut)
+    template = draft.template()
+    read_page(_elements(template.page, template, None, template.place), file.name, draft._audio_path)
+    files = static_files(file.parent, template.text, template.page, "", template.place)
+    return replace(draft, files=files, digest=_digest(data, files))
+
+
+def _digest(data: bytes, files: Mapping[str, Path]) -> str:
+    digests = {"index": digest_bytes(data)}
+    for relative, path in files.items():
+        try:
+            digests["./index" if relative == "index" else relative] = digest_file(path)
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}.", rule="asset-unreadable") from error
+    return composition_digest(digests)
