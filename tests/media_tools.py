@@ -60,7 +60,7 @@ def moving_card(frame: int, width: int = 320, height: int = 192) -> Pixels:
     x, y = np.meshgrid(np.arange(width), np.arange(height))
     pixels = np.stack([x * 255 // width, y * 255 // height, (x + y) % 256], -1).astype(np.uint8)
     noise = np.random.default_rng(5).integers(0, 255, (40, 60, 3), dtype=np.uint8)
-    pixels[20:60, 20:80] = noise
+    pixels[20:60, 20:80] = noise[: height - 20]
     left = 10 + 3 * frame % (width - 60)
     pixels[100:140, left : left + 40] = (250, 40, 40)
     return pixels
