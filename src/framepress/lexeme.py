@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-# Made once: json.dumps with options makes one per call, which is most of its time.
+# Made once: json.dumps and loads with options make one per call, which is most of its time.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 #: Types that the encoder writes as we do. A `Lexeme` is not among them: it would get quotes.
 _PLAIN = {str, bool, type(None)}
@@ -52,4 +52,7 @@ def _name(name: object) -> str:
 
 def loads(text: str) -> Any:
     """What `dumps` wrote; every number becomes a `Lexeme`."""
-    return json.loads(text, parse_int=Lexeme, parse_float=Lexeme)
+    return _DECODER.decode(text)
+
+
+_DECODER = json.JSONDecoder(parse_int=Lexeme, parse_float=Lexeme)

@@ -17,8 +17,9 @@ from ..errors import InternalError, RowsError, RowValueError
 #: Bytes (UTF-8) of one value. Far above any text on a picture; a whole document in a cell is a mistake.
 VALUE_BYTES_MAX = 1_000_000
 
-#: Bytes of one row as written. Bounds memory when a quote or a brace is never closed.
-ROW_BYTES_MAX = 16_000_000
+#: Bytes of one row as written. Bounds memory when a quote or a brace is never closed; parsed, a row of short
+#: numbers takes thirty times as much.
+ROW_BYTES_MAX = 4_000_000
 
 #: Columns of one list. Bounds the header and, with JSON, the union of the rows' names.
 COLUMNS_MAX = 10_000

@@ -36,7 +36,8 @@ class JsonLines(RowSource):
 
     def _row(self, element: ElementParser, number: int, line: Line) -> Row | BadRow:
         try:
-            text = decode_line(line, self.name)
+            # Without its end, which inside an open string would be the fault that is reported.
+            text = decode_line(line, self.name).rstrip("\r\n")
         except RowsError as exc:
             problem = exc.message.removeprefix(f"{self.name}:{line.number}:")
             return self.bad(number, line.number, f"column {problem}", rule=exc.rule)
@@ -128,14 +129,16 @@ class JsonArray(RowSource):
                     raise self._error(f"not JSON ({exc.msg}).", exc.pos) from exc
             except RecursionError as exc:
                 raise self._error("brackets are nested too deeply.") from exc
-            if len(self._text) - self._at > ROW_BYTES_MAX:
-                raise self._error(f"the row that begins here is longer than {ROW_BYTES_MAX:,} characters.")
             # An object cannot become whole without a closing brace: trying sooner would cost the square
             # of its length when it comes in small pieces.
             seen = len(self._text)
             while self._fill() and self._text.find(closing, seen) < 0:
-                if len(self._text) - self._at > ROW_BYTES_MAX:
-                    break
+                self._check_size()
+            self._check_size()
+
+    def _check_size(self) -> None:
+        if len(self._text) - self._at > ROW_BYTES_MAX:
+            raise self._error(f"the row that begins here is longer than {ROW_BYTES_MAX:,} characters.")
 
     def _next_sign(self) -> str:
         """The next character that is not a blank, where the cursor then stands; "" at the end."""
