@@ -223,5 +223,7 @@ def _faults(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        rule, problem = _PROBLEMS.get(exc.errno or 0, ("storage", f"{exc.strerror}."))
+        rule, problem = _PROBLEMS.get(
+            exc.errno or 0, ("storage", f"{exc.strerror}. Choose another folder with --out-dir.")
+        )
         raise StorageFault(f"{path}: {problem}", rule=rule) from exc

@@ -1,0 +1,403 @@
+"""The folder of finished files: what is found, what is never half-written, what is swept."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framepress.errors import InternalError, RowValueError, StorageFault, UsageError
+from framepress.ledger import Ledger
+from framepress.names import check_out_name, format_out_name, safe_name
+from framepress.partial import FOREIGN_AGE_S, is_left_behind, partial_name
+from framepress.rows import Row
+from framepress.store import FolderStore
+
+PROVENANCE = {"framepress": 1, "row_key": "ab" * 32, "path": "plain", "environment": "cd" * 32}
+
+
+def make_mp4(path: Path, comment: str | None, *, front: bool = True) -> Path:
+    """A short clip as FFmpeg writes it."""
+    with av.open(str(path), "w", options={"movflags": "+faststart"} if front else {}) as container:
+        if comment is not None:
+            container.metadata["title"] = "a clip"
+            container.metadata["comment"] = comment
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for level in range(4):
+            picture = av.VideoFrame.from_ndarray(np.full((64, 64, 3), level * 40, np.uint8))
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return make_mp4(tmp_path / "made.mp4", json.dumps(PROVENANCE))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    opened = FolderStore(tmp_path / "out")
+    opened.check_writable()
+    return opened
+
+
+def files(store: FolderStore) -> list[str]:
+    return sorted(str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file())
+
+
+def test_a_published_file_is_found_with_its_key(store: FolderStore, clip: Path) -> None:
+    stored = store.publish(clip, "a/b.mp4")
+    assert store.lookup("a/b.mp4") == stored
+    assert stored.row_key == PROVENANCE["row_key"]
+    assert stored.provenance == PROVENANCE
+    assert (stored.whole, stored.foreign) == (True, False)
+    assert stored.path.read_bytes() == clip.read_bytes()
+    assert stored.size == clip.stat().st_size
+    assert files(store) == ["a/b.mp4"]
+    assert store.lookup("a/c.mp4") is None
+
+
+@pytest.mark.parametrize("front", [True, False])
+def test_the_comment_is_found_wherever_the_table_stands(
+    store: FolderStore, tmp_path: Path, front: bool
+) -> None:
+    comment = json.dumps({**PROVENANCE, "note": "größe" * 200}, ensure_ascii=False)
+    stored = store.publish(make_mp4(tmp_path / "x.mp4", comment, front=front), "x.mp4")
+    assert stored.row_key == PROVENANCE["row_key"]
+    assert stored.provenance["note"] == "größe" * 200
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [None, "holiday 2019", '{"row_key": "x"}', '{"framepress": 2, "row_key": "x"}', "[1]", "[" * 5_000, ""],
+)
+def test_a_file_that_is_not_ours_is_foreign(store: FolderStore, tmp_path: Path, comment: str | None) -> None:
+    stored = store.publish(make_mp4(tmp_path / "x.mp4", comment), "x.mp4")
+    assert stored.foreign
+    assert stored.row_key is None
+    assert stored.whole
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"not a video at all", bytes(1_000), b"\0\0\0\1moov" + b"\xff" * 8]
+)
+def test_a_file_that_is_no_mp4_is_foreign_and_not_whole(store: FolderStore, data: bytes) -> None:
+    store.publish_bytes(data, "x.mp4")
+    stored = store.lookup("x.mp4")
+    assert stored is not None
+    assert (stored.row_key, stored.whole, stored.foreign, stored.size) == (None, False, True, len(data))
+
+
+def test_a_file_cut_or_lengthened_anywhere_satisfies_nothing(store: FolderStore, clip: Path) -> None:
+    data = clip.read_bytes()
+    for size in range(0, len(data), 7):
+        store.publish_bytes(data[:size], "x.mp4")
+        stored = store.lookup("x.mp4")
+        assert stored is not None
+        assert stored.row_key is None, size
+    assert stored is not None
+    assert not stored.foreign, "a half-written file of ours may be written again"
+    store.publish_bytes(data + b"\0", "x.mp4")
+    stored = store.lookup("x.mp4")
+    assert stored is not None
+    assert stored.row_key is None
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_no_bytes_make_the_reader_fail(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    folder = tmp_path_factory.getbasetemp() / "fuzz"
+    made = folder / "made.mp4"
+    if not made.exists():
+        folder.mkdir()
+        make_mp4(made, json.dumps(PROVENANCE))
+    content = bytearray(made.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    (folder / "x.mp4").write_bytes(content)
+    assert FolderStore(folder).lookup("x.mp4") is not None
+
+
+def test_publishing_replaces_what_stood_there(store: FolderStore, clip: Path) -> None:
+    store.publish_bytes(b"old", "x.mp4")
+    assert store.publish(clip, "x.mp4").row_key == PROVENANCE["row_key"]
+    assert files(store) == ["x.mp4"]
+
+
+def test_a_folder_under_the_name_is_said(store: FolderStore, clip: Path) -> None:
+    (store.root / "x.mp4").mkdir()
+    with pytest.raises(StorageFault, match=r"x\.mp4") as caught:
+        store.lookup("x.mp4")
+    assert caught.value.rule == "kind"
+    with pytest.raises(StorageFault, match=r"x\.mp4") as caught:
+        store.publish(clip, "x.mp4")
+    assert caught.value.rule == "kind"
+    store.publish_bytes(b"", "file")
+    with pytest.raises(StorageFault, match="the other way round"):
+        store.publish(clip, "file/x.mp4")
+    assert files(store) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["/etc/x.mp4", "../x.mp4", "a/../../x.mp4", "", "a\0b"])
+def test_a_name_that_leaves_the_folder_is_our_mistake(store: FolderStore, name: str) -> None:
+    with pytest.raises(InternalError):
+        store.path_of(name)
+
+
+@contextmanager
+def mounted(root: Path, options: str) -> Iterator[None]:
+    root.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(root)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+
+def test_a_full_disk_is_said_and_nothing_is_left(tmp_path: Path, clip: Path) -> None:
+    with mounted(tmp_path / "small", "size=64k"):
+        store = FolderStore(tmp_path / "small")
+        store.check_writable()
+        store.publish(clip, "x.mp4")
+        big = tmp_path / "big"
+        big.write_bytes(bytes(200_000))
+        with pytest.raises(StorageFault, match="disk is full") as caught:
+            store.publish(big, "x.mp4")
+        assert caught.value.rule == "disk-full"
+        assert files(store) == ["x.mp4"]
+        assert (store.root / "x.mp4").read_bytes() == clip.read_bytes()
+        with pytest.raises(StorageFault, match="disk"), Ledger.open(store.root, "run") as ledger:
+            ledger.add_rows(Row(n, n, {"a": "x" * 100}) for n in range(1, 5_000))
+
+
+def test_a_read_only_disk_is_said_with_a_way_out(tmp_path: Path, clip: Path) -> None:
+    with mounted(tmp_path / "fixed", "ro"):
+        store = FolderStore(tmp_path / "fixed")
+        with pytest.raises(StorageFault, match="--out-dir") as caught:
+            store.check_writable()
+        assert caught.value.rule == "not-writable"
+        with pytest.raises(StorageFault, match="--out-dir"):
+            store.publish(clip, "x.mp4")
+        with pytest.raises(StorageFault, match="--out-dir"):
+            Ledger.open(store.root, "run")
+
+
+def test_a_reached_file_size_limit_is_said_and_nothing_is_left(store: FolderStore, tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    big.write_bytes(bytes(3_000_000))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for renames in (True, False):
+        store.renames = renames
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))
+        try:
+            with pytest.raises(StorageFault, match="Make room"):
+                store.publish(big, "x.mp4")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert files(store) == []
+
+
+def test_a_folder_that_may_not_be_written_is_said_before_the_first_row(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFault):
+        FolderStore(tmp_path / "file").check_writable()
+    with pytest.raises(StorageFault, match="--out-dir"):
+        FolderStore(Path("/proc/out")).check_writable()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.EPERM, errno.EXDEV])
+def test_where_renaming_is_refused_the_final_name_is_written(
+    tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    probed = FolderStore(tmp_path / "probed")
+    probed.check_writable()
+    assert not probed.renames
+    for store in (probed, FolderStore(tmp_path / "unprobed")):
+        assert store.publish(clip, "a/x.mp4").row_key == PROVENANCE["row_key"]
+        assert files(store) == ["a/x.mp4"]
+        assert not store.renames
+
+
+_PUBLISHER = """
+import os, signal, sys
+from pathlib import Path
+from framepress.store import FolderStore
+
+store = FolderStore(Path(sys.argv[1]))
+store.renames = sys.argv[3] == "renames"
+source = Path(sys.argv[2])
+
+class Source:
+    def open(self, mode):
+        self.file = source.open(mode)
+        return self
+    def __enter__(self):
+        return self
+    def __exit__(self, *exc):
+        self.file.close()
+    def read(self, size):
+        if self.file.tell() > 600:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.file.read(300)
+
+store.publish(Source(), "x.mp4")
+"""
+
+
+@pytest.mark.parametrize("way", ["renames", "direct"])
+def test_a_writer_killed_half_way_leaves_no_file_that_satisfies_a_row(
+    store: FolderStore, clip: Path, way: str
+) -> None:
+    if way == "renames":
+        store.publish_bytes(b"what stood there", "x.mp4")
+    command = [sys.executable, "-c", _PUBLISHER, str(store.root), str(clip), way]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    stored = store.lookup("x.mp4")
+    assert stored is not None
+    assert stored.row_key is None
+    if way == "renames":
+        assert stored.path.read_bytes() == b"what stood there"
+        assert len(files(store)) == 2
+        assert store.sweep() == 1
+    assert files(store) == ["x.mp4"]
+
+
+def test_a_sweep_spares_living_writers_and_all_that_is_not_a_partial(store: FolderStore) -> None:
+    mine = partial_name("x.mp4")
+    machine, pid, start, tail = mine.removeprefix(".x.mp4.").removesuffix(".partial").split("-")
+    dead = f".x.mp4.{machine}-{pid}-{int(start) - 1}-{tail}.partial"
+    gone = f".y.mp4.{machine}-4194305-1-{tail}.partial"
+    far, far_old = (f".{letter}.mp4.0123abcd-{pid}-{start}-{tail}.partial" for letter in "pq")
+    others = ["x.partial", ".x.partial", "x.mp4", "a.0123abcd-1-1-00000000.partial"]
+    for name in (mine, dead, gone, far, far_old, *others):
+        store.publish_bytes(b"", f"sub/{name}")
+    now = (store.root / "sub" / far).stat().st_mtime
+    os.utime(store.root / "sub" / far_old, (0, now - FOREIGN_AGE_S - 60))
+    assert store.sweep() == 3
+    assert files(store) == sorted(f"sub/{name}" for name in (mine, far, *others))
+
+
+def test_a_partial_of_a_long_name_has_a_name_that_fits() -> None:
+    for name in ("x" * 255, "日" * 85, "\udcff" * 255):
+        made = partial_name(name)
+        assert len(os.fsencode(made)) <= 255
+        assert not is_left_behind(Path(made))
+
+
+@pytest.mark.parametrize(
+    ("given_name", "stored_name"),
+    [
+        ("a", "a.mp4"),
+        ("a.mp4", "a.mp4"),
+        ("A.MP4", "A.MP4"),
+        ("./clips/a.mp4", "clips/a.mp4"),
+        ("J. Smith", "J. Smith.mp4"),
+        ("ada@example.com", "ada@example.com.mp4"),
+        ("v1.2", "v1.2.mp4"),
+        ("Ko\u0308ln", "K\u00f6ln.mp4"),
+        ("x" * 251, "x" * 251 + ".mp4"),
+    ],
+)
+def test_names_are_completed_and_composed(given_name: str, stored_name: str) -> None:
+    assert safe_name(given_name) == stored_name
+    assert safe_name(stored_name) == stored_name
+
+
+@pytest.mark.parametrize(
+    ("name", "rule"),
+    [
+        ("", "out-empty"),
+        ("  ", "out-empty"),
+        (".", "out-empty"),
+        ("a//b", "out-empty"),
+        ("a/", "out-empty"),
+        ("/a", "out-absolute"),
+        ("C:/a", "out-absolute"),
+        ("..", "out-leaves"),
+        ("a/../b", "out-leaves"),
+        (".mp4", "out-hidden"),
+        (".framepress/x", "out-hidden"),
+        ("a\\b", "out-character"),
+        ("a\0b", "out-character"),
+        ("a\nb", "out-character"),
+        ("a\u2028b", "out-character"),
+        ("a\ud800", "out-character"),
+        ("a.", "out-ending"),
+        ("a /b", "out-ending"),
+        ("a.mov", "out-suffix"),
+        ("a.JPG", "out-suffix"),
+        ("x" * 252, "out-length"),
+        ("é" * 127, "out-length"),
+        ("/".join(["x" * 200] * 6), "out-length"),
+    ],
+)
+def test_names_that_could_harm_are_refused_without_being_shown(name: str, rule: str) -> None:
+    with pytest.raises(RowValueError) as caught:
+        safe_name(name)
+    assert (caught.value.rule, caught.value.field, caught.value.length) == (rule, "out", len(name))
+    assert len(name) < 3 or name not in caught.value.message
+
+
+def test_a_poster_has_its_own_ending() -> None:
+    assert safe_name("a", suffix=".jpg") == "a.jpg"
+    with pytest.raises(RowValueError):
+        safe_name("a.mp4", suffix=".jpg")
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30))
+def test_a_safe_name_stays_in_its_folder_and_is_safe_again(name: str) -> None:
+    try:
+        safe = safe_name(name)
+    except RowValueError:
+        return
+    assert safe_name(safe) == safe
+    path = FolderStore(Path("/out")).path_of(safe)
+    assert Path(os.path.normpath(path)) == path
+
+
+def test_a_pattern_takes_columns_the_row_number_and_the_key() -> None:
+    columns = {"user_id": "7", "first name": "a/b\\c\nd"}
+    assert format_out_name("{user_id}.mp4", columns, 3, "k") == "7.mp4"
+    assert format_out_name("clips/{@row}-{@key}", columns, 3, "k") == "clips/3-k"
+    assert format_out_name("{first name}", columns, 3, "k") == "a_b_c_d"
+    assert format_out_name("{{{user_id}}}", columns, 3, "k") == "{7}"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("{userid}.mp4", 'no column "userid". Did you mean "user_id"'),
+        ("{@rows}", 'Did you mean "@row"'),
+        ("{}", "no column"),
+        ("{user_id", "brace"),
+        ("user_id}", "brace"),
+    ],
+)
+def test_a_pattern_that_no_row_can_fill_is_refused(pattern: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_out_name(pattern, ["name", "user_id"])
+    assert message in caught.value.message
+    with pytest.raises(UsageError):
+        format_out_name(pattern, {"user_id": ""}, 1, "k")
