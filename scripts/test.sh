@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Sets up whatever the tests need and runs them: lint, types, the fast suite.
+#
+#   scripts/test.sh                  the fast suite
+#   scripts/test.sh --full           everything, slow tests too
+#   scripts/test.sh -k audio -x      further options go to pytest
+set -euo pipefail
+
+root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+# shellcheck source=scripts/lib.sh
+. "$root/scripts/lib.sh"
+cd -- "$root"
+
+suite=(-m "not slow")
+if [ "${1:-}" = --full ]; then
+  suite=()
+  shift
+fi
+
+# Two decoders other than our own check the files: ffmpeg, and openh264 through GStreamer.
+apt_install chromium-headless-shell ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base \
+  gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav
+make_venv dev
+
+"$venv/bin/ruff" check .
+"$venv/bin/ruff" format --check .
+"$venv/bin/mypy"
+exec "$venv/bin/python" -m pytest ${suite[@]+"${suite[@]}"} "$@"
