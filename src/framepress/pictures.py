@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 from av.video.reformatter import (
     ColorPrimaries,
     ColorRange,
@@ -89,8 +90,11 @@ class PictureReader:
         Raises:
             BrowserCrash: it is not a whole PNG (truncated, checksum), so the browser broke its protocol.
         """
+        packet = av.Packet(data)
+        # Without the flag the decoder adds the picture to the one before: some AVI files hold PNGs so.
+        packet.is_keyframe = True
         try:
-            frames = self._png.decode(av.Packet(data)) if data else []
+            frames = self._png.decode(packet) if data else []
         except (av.FFmpegError, ValueError) as exc:
             raise BrowserCrash(
                 f"A screenshot of {len(data)} bytes is not a readable PNG.", rule="screenshot"
@@ -124,6 +128,8 @@ class PictureReader:
             interpolation=_SCALER,
             threads=1,
         )
+        # A decoded PNG is an intra picture, and libx264 takes that for an order to make a key frame of it.
+        picture.pict_type = PictureType.NONE
         picture.color_primaries = ColorPrimaries.BT709
         picture.color_trc = ColorTrc.BT709
         return picture
