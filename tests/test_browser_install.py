@@ -285,6 +285,16 @@ def test_when_apt_fails_the_pinned_copy_is_downloaded_and_that_is_said(bare: dic
     assert any("downloading Chrome for Testing's build instead" in sentence for sentence in said)
 
 
+def test_a_version_that_was_asked_for_is_downloaded_on_debian_too(bare: dict[str, str]) -> None:
+    apt = FakeApt()
+    with (
+        serving(lambda handler: handler.send(b"", status=404)) as server,
+        pytest.raises(EnvironmentFault, match="answered 404"),
+    ):
+        install_browser(bare, host=DEBIAN, run=apt, version=VERSION, sha256="ab" * 32, base_url=server.url)
+    assert apt.commands == []
+
+
 def test_ubuntu_has_only_a_stub_so_the_copy_is_downloaded(bare: dict[str, str]) -> None:
     apt = FakeApt()
     with (
@@ -342,7 +352,13 @@ def test_a_build_without_a_pin_is_refused_unless_a_digest_is_given(monkeypatch: 
 
 @pytest.mark.parametrize(
     ("version", "sha256"),
-    [("latest", "ab" * 32), ("../../1.2.3", "ab" * 32), (VERSION, "abc"), (VERSION, None)],
+    [
+        ("latest", "ab" * 32),
+        ("../../1.2.3", "ab" * 32),
+        ("1.2.3", "ab" * 32),
+        (VERSION, "abc"),
+        (VERSION, None),
+    ],
 )
 def test_a_version_or_a_digest_that_is_none_is_refused(version: str, sha256: str | None) -> None:
     with pytest.raises(UsageError):

@@ -185,3 +185,9 @@ def test_nobody_listening_is_said(tmp_path: Path) -> None:
         pass
     with pytest.raises(EnvironmentFault, match=r"no connection .*refused"):
         get(server, tmp_path / "x", attempts_max=2)
+
+
+def test_a_file_of_unknown_length_has_a_limit_too(tmp_path: Path) -> None:
+    with serving(whole(BODY)) as server, pytest.raises(EnvironmentFault, match="expected at most 1000"):
+        fetch(Wanted(server.url, DIGEST, size_bytes_max=1000), tmp_path / "x", environ={}, sleep=no_wait)
+    assert list(tmp_path.iterdir()) == []
