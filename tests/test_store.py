@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import resource
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from framepress.errors import InternalError, RowValueError, StorageFault, UsageError
 from framepress.ledger import Ledger
+from framepress.mp4_metadata import Comment, read_comment
 from framepress.names import check_out_name, format_out_name, safe_name
 from framepress.partial import FOREIGN_AGE_S, is_left_behind, partial_name
 from framepress.rows import Row
@@ -137,6 +139,23 @@ def test_publishing_replaces_what_stood_there(store: FolderStore, clip: Path) ->
     store.publish_bytes(b"old", "x.mp4")
     assert store.publish(clip, "x.mp4").row_key == PROVENANCE["row_key"]
     assert files(store) == ["x.mp4"]
+
+
+def test_a_pipe_under_the_name_is_said_and_not_waited_for(store: FolderStore) -> None:
+    os.mkfifo(store.root / "x.mp4")
+    with pytest.raises(StorageFault, match="is not a file"):
+        store.lookup("x.mp4")
+
+
+def test_a_box_that_is_longer_than_what_it_lies_in_holds_no_comment() -> None:
+    def box(kind: bytes, content: bytes, *, more: int = 0) -> bytes:
+        return (len(content) + 8 + more).to_bytes(4) + kind + content
+
+    for more, text in ((0, "hello"), (1, None)):
+        comment = box(b"\xa9cmt", box(b"data", b"\0\0\0\1\0\0\0\0hello", more=more))
+        table = box(b"moov", box(b"udta", box(b"meta", b"\0\0\0\0" + box(b"ilst", comment))))
+        file = box(b"ftyp", b"") + table + box(b"mdat", b"")
+        assert read_comment(io.BytesIO(file), len(file)) == Comment(text, whole=True)
 
 
 def test_a_folder_under_the_name_is_said(store: FolderStore, clip: Path) -> None:
@@ -301,7 +320,7 @@ def test_a_sweep_spares_living_writers_and_all_that_is_not_a_partial(store: Fold
 def test_a_partial_of_a_long_name_has_a_name_that_fits() -> None:
     for name in ("x" * 255, "日" * 85, "\udcff" * 255):
         made = partial_name(name)
-        assert len(os.fsencode(made)) <= 255
+        assert len(made.encode("utf-8")) <= 255
         assert not is_left_behind(Path(made))
 
 

@@ -93,12 +93,11 @@ class FolderStore:
         path = self.path_of(name)
         with _faults(path):
             try:
+                # Asked before it is opened: opening a pipe would wait for its other end.
+                facts = path.stat()
+                if not stat.S_ISREG(facts.st_mode):
+                    raise StorageFault(f"{path} is not a file. Remove it or choose another.", rule="kind")
                 with path.open("rb", buffering=4096) as stream:
-                    facts = os.fstat(stream.fileno())
-                    if not stat.S_ISREG(facts.st_mode):
-                        raise StorageFault(
-                            f"{path} is not a file. Remove it or choose another name.", rule="kind"
-                        )
                     comment = read_comment(stream, facts.st_size)
             except FileNotFoundError:
                 return None
