@@ -12,6 +12,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -117,12 +118,12 @@ class _Entry(BaseModel):
 
 
 def scalar_text(value: object) -> str | None:
-    """A JSON scalar as canonical text before normalisation; None for null."""
+    """A JSON scalar as canonical text (NFC); None for null."""
     if value is None:
         return None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return unicodedata.normalize("NFC", str(value))
 
 
 class _Duplicate(ValueError):

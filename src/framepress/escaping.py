@@ -32,6 +32,7 @@ class Layer(Enum):
     """How the text is embedded: `RAW` is the content of script and style elements."""
 
     TEXT = "text"
+    RCDATA = "rcdata"  # title and textarea: escaped like text, but markup is never let through
     ATTRIBUTE = "attribute"
     RAW = "raw"
 

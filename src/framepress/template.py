@@ -299,7 +299,8 @@ class _Compiler:
             as_tag = before.endswith("<") or (region.kind is Kind.RCDATA and before.endswith("</"))
             spots.append(refused('directly behind "<"; write &lt; there') if as_tag else Spot(Language.PLAIN))
         pre = tag is not None and tag.name in _DROPS_NEWLINE and region.start == tag.end
-        self.add(spots, Layer.TEXT, region.start, region.end, pre=pre)
+        layer = Layer.TEXT if region.kind is Kind.TEXT else Layer.RCDATA
+        self.add(spots, layer, region.start, region.end, pre=pre)
 
     def css(self, content: str, layer: Layer, start: int, end: int, label: str) -> None:
         found = scan_css(content)
