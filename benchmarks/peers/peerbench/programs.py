@@ -24,10 +24,11 @@ CLIP_TIMEOUT_S = 180.0
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch: what it cost, and its files in the order of its rows."""
+    """One batch: what it cost, the clips it delivered in the order of its rows, and how many it did not."""
 
     usage: Usage
     files: tuple[Path, ...]
+    failed_count: int
 
 
 class Program(Protocol):
@@ -62,13 +63,16 @@ class Program(Protocol):
         ...
 
 
-def files_of(rows: Sequence[CardRow], folder: Path) -> tuple[Path, ...]:
-    """The clips that a batch must have left behind; a missing one raises BenchmarkError."""
-    files = tuple(folder / f"{row.file_stem}.mp4" for row in rows)
-    for file in files:
-        if not file.exists():
-            raise BenchmarkError(f"{file} was not written; see the log beside it")
-    return files
+def batch_of(usage: Usage, rows: Sequence[CardRow], folder: Path) -> Batch:
+    """The batch as its folder shows it. A program that fails some rows is measured by the clips it delivered.
+
+    Raises:
+        BenchmarkError: not one clip was delivered.
+    """
+    files = tuple(file for row in rows if (file := folder / f"{row.file_stem}.mp4").exists())
+    if not files:
+        raise BenchmarkError(f"{folder}: no clip was written; see the log in it")
+    return Batch(usage, files, len(rows) - len(files))
 
 
 @dataclass
@@ -106,7 +110,7 @@ class Framepress:
         watch = Stopwatch()
         self._run(self._arguments(str(table), str(folder)), folder / "framepress.log", len(rows))
         usage = watch.stop_after_leftovers()
-        return Batch(usage, files_of(rows, folder))
+        return batch_of(usage, rows, folder)
 
     def references(self, row: CardRow, folder: Path) -> dict[int, Path]:
         folder.mkdir(parents=True)
@@ -124,7 +128,14 @@ class Framepress:
 
     def _run(self, arguments: Sequence[str], log: Path, clips: int) -> None:
         command = [*self._program(), *arguments]
-        run_command(command, env=os.environ, cwd=self._folder, log=log, timeout_s=60 + clips * CLIP_TIMEOUT_S)
+        run_command(
+            command,
+            env=os.environ,
+            cwd=self._folder,
+            log=log,
+            timeout_s=60 + clips * CLIP_TIMEOUT_S,
+            statuses=(0, 1),
+        )
 
     def _program(self) -> tuple[str, ...]:
         beside = shutil.which("framepress", path=str(Path(sys.executable).parent))
@@ -177,7 +188,7 @@ class HyperFrames:
             written = folder / f"row-{index}.mp4"
             if written.exists():
                 written.rename(folder / f"{row.file_stem}.mp4")
-        return Batch(usage, files_of(rows, folder))
+        return batch_of(usage, rows, folder)
 
     def references(self, row: CardRow, folder: Path) -> dict[int, Path]:
         values = json.dumps({"name": row.name, "points": row.points})
@@ -199,7 +210,14 @@ class HyperFrames:
         script = self.workshop.folder / "node_modules" / "hyperframes" / "bin" / "hyperframes.mjs"
         command: list[str | Path] = [self.workshop.node, script, *arguments]
         env = self.workshop.environment()
-        run_command(command, env=env, cwd=self._folder, log=log, timeout_s=60 + clips * CLIP_TIMEOUT_S)
+        run_command(
+            command,
+            env=env,
+            cwd=self._folder,
+            log=log,
+            timeout_s=60 + clips * CLIP_TIMEOUT_S,
+            statuses=(0, 1),
+        )
 
 
 def package_version(workshop: Workshop, package: str) -> str:

@@ -13,7 +13,7 @@ from typing import IO
 
 from peerbench.card import COMPARED_FRAMES, CardRow, stage
 from peerbench.meter import Stopwatch, Usage, end_leftovers
-from peerbench.programs import CLIP_TIMEOUT_S, Batch, files_of, package_version
+from peerbench.programs import CLIP_TIMEOUT_S, Batch, batch_of, package_version
 from peerbench.workshop import BenchmarkError, Workshop
 
 #: Seconds for the bundle (webpack), the start of the browser and a second of film before the clock starts.
@@ -55,7 +55,7 @@ class Remotion:
     def render(self, rows: Sequence[CardRow], folder: Path) -> Batch:
         folder.mkdir(parents=True)
         usage = self._run_job(rows, folder, None)
-        return Batch(usage, files_of(rows, folder))
+        return batch_of(usage, rows, folder)
 
     def references(self, row: CardRow, folder: Path) -> dict[int, Path]:
         folder.mkdir(parents=True)

@@ -28,11 +28,11 @@ class Result:
     error: str | None = None
 
     def seconds_per_clip(self) -> list[float]:
-        """One number a batch: wall seconds by clips."""
+        """One number a batch: wall seconds by clips delivered."""
         return [batch.usage.wall_s / len(batch.files) for batch in self.batches]
 
     def cpu_seconds_per_clip(self) -> list[float]:
-        """One number a batch: processor seconds of all processes by clips."""
+        """One number a batch: processor seconds of all processes by clips delivered."""
         return [batch.usage.cpu_s / len(batch.files) for batch in self.batches]
 
 
@@ -43,10 +43,9 @@ def write_page(results: Sequence[Result], machine: Iterable[tuple[str, str]], ru
         f"One card, {WIDTH}x{HEIGHT}, {FRAME_COUNT // FPS} s, {FPS} frames/s; no two clips alike.",
         _speed_table(measured),
         "Seconds are wall time by the clips of a batch: the median of the batches, and their range. CPU "
-        "seconds are user and system time of all processes, browsers included.",
-        _picture_table(measured),
-        "Decoded frames of one clip against lossless frames of the same program, on a scale of 0..255: mean, "
-        "and lowest frame in parentheses.",
+        "seconds are user and system time of all processes, browsers included. A clip that failed is not "
+        "counted, its time is.",
+        _picture_table([result for result in measured if result.closeness is not None]),
         _agreement(measured),
         _list("Programs", [(_label(result), _describe(result)) for result in measured]),
         _list("Machine", [*machine, ("Made by", f"`{run}`")]),
@@ -64,13 +63,16 @@ def _speed_table(results: Sequence[Result]) -> str:
         "clips per hour",
         "kB per clip",
         "batches",
+        "failed",
     )
     rows = []
     for result in results:
         seconds = result.seconds_per_clip()
         middle = statistics.median(seconds)
         size_kb = statistics.mean(facts.size_bytes for facts in result.facts) / 1000
-        batches = f"{len(seconds)} of {len(result.batches[0].files)} clips"
+        failed = sum(batch.failed_count for batch in result.batches)
+        size = len(result.batches[0].files) + result.batches[0].failed_count
+        batches = f"{len(seconds)} of {size} clips"
         cells = (
             _label(result),
             _spread(seconds),
@@ -79,12 +81,15 @@ def _speed_table(results: Sequence[Result]) -> str:
             f"{3600 / middle:,.0f}",
             f"{size_kb:,.0f}",
             batches,
+            str(failed),
         )
         rows.append(cells)
     return _table(header, rows)
 
 
 def _picture_table(results: Sequence[Result]) -> str:
+    if not results:
+        return ""
     header = (
         "program",
         "PSNR luma, dB",
@@ -96,20 +101,21 @@ def _picture_table(results: Sequence[Result]) -> str:
     rows = []
     for result in results:
         close = result.closeness
-        colour = result.facts[0].colour
-        if close is None:
-            rows.append((_label(result), "n/a", "n/a", "n/a", "0", colour))
-            continue
+        assert close is not None
         cells = (
             _label(result),
             f"{close.luma_db_mean:.1f} ({close.luma_db_min:.1f})",
             f"{close.rgb_db_mean:.1f} ({close.rgb_db_min:.1f})",
             f"{close.ssim_mean:.4f} ({close.ssim_min:.4f})",
             str(close.frame_count),
-            colour,
+            result.facts[0].colour,
         )
         rows.append(cells)
-    return _table(header, rows)
+    explanation = (
+        "Decoded frames of one clip against lossless frames of the same program, on a scale of 0..255: mean, "
+        "and lowest frame in parentheses."
+    )
+    return f"{_table(header, rows)}\n\n{explanation}"
 
 
 def _agreement(results: Sequence[Result]) -> str:

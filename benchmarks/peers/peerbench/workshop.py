@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,12 +79,19 @@ def open_workshop(folder: Path, browser: str | None) -> Workshop:
 
 
 def run_command(
-    command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, log: Path, timeout_s: float
+    command: Sequence[str | Path],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    log: Path,
+    timeout_s: float,
+    statuses: Collection[int] = (0,),
 ) -> str:
     """Run to the end and return standard output; both outputs are kept in `log`.
 
     Raises:
-        BenchmarkError: exit status other than 0, or longer than `timeout_s`; everything it started is ended.
+        BenchmarkError: exit status not in `statuses`, or longer than `timeout_s`, and then all that it
+            started is ended.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as errors:
@@ -103,7 +110,7 @@ def run_command(
             meter.end_leftovers()
             raise BenchmarkError(f"{command[0]} took longer than {timeout_s:.0f} s; see {log}") from exc
         errors.write(f"\n--- standard output ---\n{done.stdout}")
-    if done.returncode != 0:
+    if done.returncode not in statuses:
         raise BenchmarkError(f"{command[0]} ended with status {done.returncode}; see {log}")
     return done.stdout
 
