@@ -76,7 +76,7 @@ def test_text_after_a_closing_quote_is_shown_where_the_quote_opens() -> None:
     assert refusal(b'a,b\n1,"say "hi", she said"\n').message.startswith("standard input:2:3: ")
 
 
-def test_a_quote_inside_aplain_cell_is_a_character() -> None:
+def test_a_quote_inside_a_plain_cell_is_a_character() -> None:
     assert values(b'size,b\n5" wide,x\n') == [{"size": '5" wide', "b": "x"}]
 
 
