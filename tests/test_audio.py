@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from framepress.audio import AudioSpec, audio_key, encode_audio, limit, mix_audio
 from framepress.errors import AssetError, InputError
-from framepress.sound import change_speed
+from framepress.sound import change_speed, read_sound
 from media_tools import run
 
 Mono = NDArray[np.float32]
@@ -156,7 +156,28 @@ def test_a_longer_sound_ends_with_the_clip_and_a_shorter_one_leaves_silence(tmp_
     assert not mixed(3, spec(path))[2 * RATE :].any()
     assert not mixed(1, spec(path, start="5")).any()
     assert not mixed(1, spec(path, trim_start="9")).any()
-    assert (mixed(1, spec(path, start="-1.5"))[: RATE // 2] == 0.5).all()
+
+
+def test_what_lies_before_the_clip_is_not_heard(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", clicks())
+    assert near(click_times(mixed(2, spec(path, start="-1.25"))[:, 0]), [0.25, 1.25])
+
+
+def test_reading_stops_where_it_was_told_to(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "a.wav", tone(3, rate=44_100), rate=44_100)
+    samples = read_sound(path, place="", trim_start=Fraction(1, 3), length_s=Fraction(1, 2))
+    assert samples.shape == (2, RATE // 2)
+
+
+@pytest.mark.parametrize("speed", [4, 8, 16])
+def test_no_speed_leaves_short_sounds_out(speed: int) -> None:
+    at = np.arange(1.6, 18.4, 0.08 * speed)
+    bursts = np.zeros(20 * RATE, np.float32)
+    for second in at:
+        bursts[round(second * RATE) :][: RATE // 20] = tone(0.05, 0.8, 1500)
+    sped = np.abs(change_speed(np.stack([bursts, bursts]), Fraction(speed))[0])
+    around = [sped[round((t / speed - 0.05) * RATE) : round((t / speed + 0.05) * RATE)] for t in at]
+    assert all((part > 0.3).any() for part in around)
 
 
 @pytest.mark.parametrize("speed", ["0.25", "0.5", "0.8", "1.25", "2", "3", "8"])

@@ -148,7 +148,7 @@ def encode_audio(pcm: NDArray[np.float32]) -> AudioTrack:
         pcm: as `mix_audio` returns it, at least one sample.
 
     Returns:
-        Just as many packets as the priming and the samples need.
+        Packets that hold the priming and every sample.
 
     Raises:
         EncodeError: libav's encoder refused.
@@ -176,7 +176,7 @@ def encode_audio(pcm: NDArray[np.float32]) -> AudioTrack:
             rule="aac",
         )
     return AudioTrack(
-        packets=tuple(bytes(packet) for packet in packets[:needed]),
+        packets=tuple(bytes(packet) for packet in packets),
         config=bytes(context.extradata or b""),
         priming_samples=priming,
         sample_count=len(pcm),
