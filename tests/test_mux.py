@@ -13,6 +13,7 @@ import pytest
 
 from framepress.audio import encode_audio, mix_audio
 from framepress.errors import InternalError, StorageFault
+from framepress.mp4_tables import read_movie
 from framepress.mux import write_mp4
 from framepress.streams import AudioTrack, Segment, VideoTrack
 from media_tools import annex_b, encode_clip, ffmpeg_yuv, ffprobe, openh264_yuv, run
@@ -54,6 +55,8 @@ def test_key_frames_in_the_table_are_those_of_the_grid(tmp_path: Path) -> None:
     write_mp4(path, encode_clip(130, FPS), None, metadata={})
     packets = ffprobe(path, "-show_packets")["packets"]
     assert [n for n, packet in enumerate(packets) if "K" in packet["flags"]] == [0, 60, 120]
+    # ffprobe corrects a wrong table from the pictures themselves.
+    assert read_movie(memoryview(path.read_bytes())).tracks[0].key_samples == (0, 60, 120)
 
 
 def test_the_header_says_what_the_stream_says(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def read_movie(data: memoryview) -> MovieTables:
         inside = list(_boxes(data, moov.start, moov.end))
         timescale, duration = _scale_and_duration(data, _only(inside, "mvhd", "moov"))
         tracks = tuple(_track(data, box) for box in inside if box.name == "trak")
-    except struct.error as exc:
+    except (struct.error, IndexError) as exc:
         raise BadTables("a table inside moov is shorter than it says") from exc
     return MovieTables(top, timescale, duration, tracks)
 
