@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import html
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote, quote_plus
 
 from framepress.errors import PageError
 from framepress.site import Site
@@ -45,18 +49,46 @@ class Trouble:
 
 
 def redact(text: str, values: Mapping[str, str]) -> str:
-    """`text` with every value of the row replaced by its variable's name in angle brackets."""
-    for name, value in sorted(values.items(), key=lambda item: -len(item[1])):
-        if len(value) > 1:
-            text = text.replace(value, f"<{name}>")
+    """`text` with every value of the row replaced by its variable's name in angle brackets.
+
+    `text` is a script's own words or an address, never a sentence of ours. Found are a value as it stands,
+    in other case, with other blanks, as part of an address, of HTML or of JSON, and each of its words: a
+    page that greets by first name would tell half of it. What a script computes from a value is not.
+    """
+    lowered = text.lower()
+    # Values can be a megabyte of words, so only what occurs becomes part of the pattern.
+    names = {
+        form: name
+        for name, value in values.items()
+        for form in _forms(value)
+        if form.isdigit() or form.lower() in lowered
+    }
+    for form in sorted(names, key=len, reverse=True):
+        text = re.sub(_pattern(form), f"<{names[form]}>", text, flags=re.IGNORECASE)
     return text
+
+
+def _forms(value: str) -> Iterator[str]:
+    parts = [value, " ".join(value.split()), *re.findall(r"[\w.@-]{2,}", value)]
+    for part in filter(None, dict.fromkeys(parts)):
+        yield part
+        yield from (quote(part), quote(part, safe=""), quote_plus(part), html.escape(part))
+        yield from (json.dumps(part)[1:-1], json.dumps(part, ensure_ascii=False)[1:-1])
+
+
+def _pattern(form: str) -> str:
+    if form.isdigit() and len(form) > 1:
+        # As `toLocaleString` writes it.
+        return r"[,.'’\s]?".join(form)
+    # A short form is replaced only where it stands alone; else every "a" of a message would go.
+    return re.escape(form) if len(form) > 2 else rf"(?<!\w){re.escape(form)}(?!\w)"
 
 
 def raise_troubles(troubles: Sequence[Trouble], site: Site, values: Mapping[str, str]) -> None:
     """Raise one `PageError` that tells all troubles; nothing if there are none."""
     if not troubles:
         return
-    told = list(dict.fromkeys(redact(_tell(trouble, site), values) for trouble in troubles))
+    told = list(dict.fromkeys(_tell(trouble, site, values) for trouble in troubles))
     text = " ".join(told[:TOLD_MAX])
     if len(told) > TOLD_MAX:
         text += f" And {len(told) - TOLD_MAX} more."
@@ -76,23 +108,25 @@ def _rule(trouble: Trouble) -> str:
     }.get(kind, kind)
 
 
-def _place(trouble: Trouble, site: Site) -> str:
-    path = (site.path_of(trouble.url) if trouble.url else None) or site.entry
-    return f"{path}:{trouble.line}:{trouble.column}" if trouble.line else path
+def shorten(text: str, values: Mapping[str, str]) -> str:
+    """Somebody else's words in one line, without the row's values, as much of them as is repeated."""
+    # Cut last: half a value is still part of one, and would not be found any more.
+    return redact(" ".join(text.split()), values)[:MESSAGE_LENGTH_MAX]
 
 
-def _tell(trouble: Trouble, site: Site) -> str:
+def _tell(trouble: Trouble, site: Site, values: Mapping[str, str]) -> str:
     kind, _, request = trouble.kind.partition(":")
     path = site.path_of(trouble.url)
+    file = site.entry if path in (None, "", site.entry) else shorten(str(path), values)
     sentence = _SENTENCES.get(kind, "{entry}: {kind} {message}")
     return sentence.format(
         kind=kind,
-        place=_place(trouble, site),
+        place=f"{file}:{trouble.line}:{trouble.column}" if trouble.line else file,
         entry=site.entry,
         folder=site.folder.name,
-        name=f'"{path}"' if path is not None else f'"{trouble.url[:MESSAGE_LENGTH_MAX]}"',
+        name=f'"{shorten(trouble.url if path is None else path, values)}"',
         what=VISIBLE_KINDS.get(request, request),
-        message=" ".join(trouble.message.split())[:MESSAGE_LENGTH_MAX],
+        message=shorten(trouble.message, values).rstrip("."),
     )
 
 

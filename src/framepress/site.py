@@ -77,7 +77,11 @@ class Site:
 
     def path_of(self, url: str) -> str | None:
         """The relative path that a URL of this origin names, or None for any other URL."""
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            # A script may name any text as its own address (`//# sourceURL=`).
+            return None
         if f"{parts.scheme}://{parts.netloc}" != self.origin:
             return None
         return unquote(parts.path).lstrip("/")
