@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from framepress.chromium import find_browser
 from framepress.errors import BrowserMissing
+from stage import Stage, browser_options
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +22,13 @@ def browser_path() -> Path:
         if os.environ.get("CI"):
             pytest.fail(exc.message)
         pytest.skip(exc.message)
+
+
+@pytest.fixture
+def stage(browser_path: Path, tmp_path: Path) -> Iterator[Stage]:
+    """A place to render compositions given as text; its browsers end with the test."""
+    folder = tmp_path / "composition"
+    folder.mkdir()
+    made = Stage(folder, browser_options(browser_path, tmp_path))
+    yield made
+    made.close()

@@ -40,6 +40,11 @@ PUMP_AFTER_S = 0.02
 SCREENSHOT_TRIES = 200
 
 
+#: Frames of Chromium's own clock to wait for where it draws by that clock: the first may have begun before
+#: the page was moved.
+FALLBACK_FRAMES = 2
+
+
 @dataclass(frozen=True)
 class PageContent:
     """One variant's document and the world it lives in.
@@ -48,7 +53,7 @@ class PageContent:
         site: its files.
         html: the document with all values in place.
         width, height: CSS pixels of the root.
-        scale: output pixels per CSS pixel.
+        output_size: pixels of the picture, width and height.
         epoch_ms: what `Date.now()` reads at frame 0.
         seed: of `Math.random`.
         locale, timezone: BCP 47 and IANA names.
@@ -59,7 +64,7 @@ class PageContent:
     html: str
     width: int
     height: int
-    scale: Fraction
+    output_size: tuple[int, int]
     epoch_ms: int
     seed: str
     locale: str
@@ -101,6 +106,8 @@ class Page:
         self._script_id: str | None = None
         self._fresh = True
         self._last_png = b""
+        self._frames_seen = 0
+        self._touched = True
         self._content: PageContent | None = None
         self._loader_id = ""
         #: Documents that the main frame went to, by Chromium's loader id.
@@ -140,23 +147,33 @@ class Page:
 
     def _configure(self, content: PageContent) -> None:
         config = (
-            content.width, content.height, content.scale, content.epoch_ms, content.seed,
+            content.width, content.height, content.output_size, content.epoch_ms, content.seed,
             content.locale, content.timezone,
         )  # fmt: skip
         if config == self._config:
             return
+        output_width, output_height = content.output_size
         calls: list[tuple[str, dict[str, Any]]] = [
             (
                 "Emulation.setDeviceMetricsOverride",
                 {
                     "width": content.width,
                     "height": content.height,
-                    "deviceScaleFactor": float(content.scale),
+                    "deviceScaleFactor": 1,
                     "mobile": False,
                     "screenWidth": content.width,
                     "screenHeight": content.height,
+                    # Scaling the view is unseen by the page: its sizes and media queries stay as composed.
+                    "viewport": {
+                        "x": 0,
+                        "y": 0,
+                        "width": content.width,
+                        "height": content.height,
+                        "scale": output_width / content.width,
+                    },
                 },
             ),
+            ("Emulation.setVisibleSize", {"width": output_width, "height": output_height}),
             ("Emulation.setLocaleOverride", {"locale": content.locale}),
             ("Emulation.setTimezoneOverride", {"timezoneId": content.timezone}),
         ]
@@ -227,10 +244,15 @@ class Page:
         result = _value(self._wait_pumping(call))
         if self.requests.workers:
             self._seek_workers(time_s, frame_index)
+        touched = bool(result["touched"])
         while result["pending"] or self.requests.in_flight:
             self._pump_frame()
             result = self._evaluate("__framepress.settled()")
+            # Something has arrived that was not there before.
+            touched = True
             self._past(deadline, frame_index)
+        self._touched = self._touched or touched
+        self._frames_seen = int(result["framesSeen"])
         self._note(result["errors"])
         self._check()
         if frame_index == 0 or self.stateful or result["stateful"]:
@@ -252,13 +274,12 @@ class Page:
         """
         deadline = time.monotonic() + self.frame_timeout_s
         if self._begin_frame:
-            damage = bool(self._call("HeadlessExperimental.beginFrame", self._tick()).get("hasDamage"))
-            while self.requests.in_flight:
-                damage = True
-                self._pump_frame()
-                self._past(deadline, frame_index)
-            if not damage and not self._fresh and not force:
+            damage = self._damage(deadline, frame_index)
+            if not (damage or self._touched or self._fresh or force):
                 return None
+        else:
+            self._await_frames(FALLBACK_FRAMES, deadline, frame_index)
+        self._touched = False
         png = self._screenshot(deadline, frame_index)
         if png == self._last_png and not self._fresh:
             # The frame after a screenshot always reports damage. Two equal pictures show that nothing
@@ -269,6 +290,25 @@ class Page:
         self._fresh = False
         self._last_png = png
         return png
+
+    def _damage(self, deadline: float, frame_index: int) -> bool:
+        """One BeginFrame; whether it changed anything that is seen."""
+        damage = bool(self._call("HeadlessExperimental.beginFrame", self._tick()).get("hasDamage"))
+        while self.requests.in_flight:
+            # The frame has found out that it needs a font or an image; what it drew is not whole.
+            damage = True
+            self._pump_frame()
+            self._past(deadline, frame_index)
+        return self._await_frames(1, deadline, frame_index) or damage
+
+    def _await_frames(self, count: int, deadline: float, frame_index: int) -> bool:
+        """Pump until the page itself has made `count` frames since `seek`; whether that took any pumping."""
+        pumped = False
+        while int(self._evaluate("__framepress.framesSeen()")) < self._frames_seen + count:
+            pumped = True
+            self._pump_frame()
+            self._past(deadline, frame_index)
+        return pumped
 
     def _screenshot(self, deadline: float, frame_index: int) -> bytes:
         for _ in range(SCREENSHOT_TRIES):
@@ -283,6 +323,10 @@ class Page:
             self._past(deadline, frame_index)
         raise BrowserCrash(f"Chromium gave no picture of frame {frame_index}.", rule="no-picture")
 
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression, or of the promise that it gives, as JSON carries it."""
+        return self._evaluate(expression)
+
     # ---- the protocol ---------------------------------------------------------------------------
 
     def _watch(self) -> None:
@@ -292,6 +336,10 @@ class Page:
         connection.on("Page.frameNavigated", self._frame_navigated, session=session)
         self._call("Inspector.enable")
         self._call("Page.enable")
+        # Chromium's own clock must not move an animation: outside of frames Blink estimates the time from the
+        # machine's clock, and an animation that ends while the page loads is no longer to be found.
+        self._call("Animation.enable")
+        self._call("Animation.setPlaybackRate", {"playbackRate": 0})
         if self._begin_frame:
             self._call("HeadlessExperimental.enable")
         self.requests.enable()

@@ -26,6 +26,7 @@ class PageRequests:
         self._troubles = troubles
         self._site: Site | None = None
         self._document = ""
+        self._addresses: dict[str, str] = {}
         self.in_flight: dict[str, str] = {}
         self.workers: list[str] = []
         self.navigating = False
@@ -54,6 +55,7 @@ class PageRequests:
         self._site = site
         self._document = base64.b64encode(html.encode("utf-8")).decode("ascii")
         self.in_flight.clear()
+        self._addresses.clear()
         for session in self.workers:
             self._connection.forget_session(session)
         self.workers.clear()
@@ -67,6 +69,7 @@ class PageRequests:
         path = site.path_of(url) if site is not None else None
         if "networkId" in event:
             self.in_flight[event["networkId"]] = VISIBLE_KINDS.get(kind, kind)
+            self._addresses[event["networkId"]] = url
         if site is None or path is None:
             self._refuse(event, kind, url)
         elif kind == "document" and path == site.entry and self.navigating:
@@ -106,16 +109,35 @@ class PageRequests:
 
     def _arrived(self, event: dict[str, Any]) -> None:
         self.in_flight.pop(event["requestId"], None)
+        self._addresses.pop(event["requestId"], None)
 
     # ---- workers --------------------------------------------------------------------------------
 
     def _attached(self, event: dict[str, Any]) -> None:
         session: str = event["sessionId"]
-        send = self._connection.send
         if event["targetInfo"]["type"] == "worker":
             self.workers.append(session)
-            send("Runtime.evaluate", {"expression": self.worker_script}, session=session, on_reply=_ignore)
-        send("Runtime.runIfWaitingForDebugger", session=session, on_reply=_ignore)
+            self._worker_arrived(event["targetInfo"]["url"])
+            # While a worker waits for its debugger its global scope is still empty. So it is let run up to
+            # the first line of its script, where our clock is put in and then the debugger taken away.
+            self._connection.on("Debugger.paused", lambda _: self._equip(session), session=session)
+            self._tell(session, "Debugger.enable")
+            self._tell(
+                session, "Debugger.setInstrumentationBreakpoint", {"instrumentation": "beforeScriptExecution"}
+            )
+        self._tell(session, "Runtime.runIfWaitingForDebugger")
+
+    def _equip(self, session: str) -> None:
+        self._tell(session, "Runtime.evaluate", {"expression": self.worker_script})
+        self._tell(session, "Debugger.disable")
+
+    def _tell(self, session: str, method: str, params: dict[str, Any] | None = None) -> None:
+        self._connection.send(method, params, session=session, on_reply=_ignore)
+
+    def _worker_arrived(self, url: str) -> None:
+        # The arrival of a worker's own script is told to nobody; that the worker is there says it.
+        for request_id in [key for key, address in self._addresses.items() if address == url]:
+            self._arrived({"requestId": request_id})
 
     def _detached(self, event: dict[str, Any]) -> None:
         session = event["sessionId"]

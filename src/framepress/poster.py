@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
+
 import av
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,11 @@ def poster_jpeg(png: bytes, *, play_button: bool = False) -> bytes:
     context.options = {"qmin": str(_JPEG_QSCALE), "qmax": str(_JPEG_QSCALE), "flags": "+bitexact"}
     frame = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuvj420p")
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+
+
+def poster_name(clip_name: str) -> str:
+    """The poster's name beside its clip's."""
+    return str(PurePosixPath(clip_name).with_suffix(".jpg"))
 
 
 def decode_rgb(png: bytes) -> NDArray[np.uint8]:

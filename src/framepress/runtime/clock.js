@@ -9,6 +9,7 @@ const native = {
   Date: globalThis.Date,
   Promise: globalThis.Promise,
   setTimeout: globalThis.setTimeout.bind(globalThis),
+  requestAnimationFrame: globalThis.requestAnimationFrame?.bind(globalThis),
   postTask: globalThis.scheduler?.postTask?.bind(globalThis.scheduler),
   dateTimeFormat: Object.getOwnPropertyDescriptor(Intl.DateTimeFormat.prototype, "format").get,
   formatToParts: Intl.DateTimeFormat.prototype.formatToParts,
@@ -150,7 +151,7 @@ async function runTimers(untilMs) {
       if (timer.dueMs <= untilMs && (next === null || timer.dueMs < next.dueMs)) next = timer;
     }
     if (next === null) break;
-    clock.nowMs = Math.max(clock.nowMs, next.dueMs);
+    clock.nowMs = next.dueMs;
     if (next.everyMs) next.dueMs += next.everyMs;
     else timers.delete(next.handle);
     nestingLevel = next.level;

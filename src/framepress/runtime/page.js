@@ -5,8 +5,16 @@ const page = {
   root: null,
   errors: [],
   late: new Set(),
-  waiting: [],
+  framesSeen: 0,
 };
+
+// A page that asks for no frames is left out of one by the compositor, and its request may come too late
+// for the frame that is about to be drawn: then the picture is the old one, and reported as undamaged. So
+// we always ask for the next, and count those that came; a frame is believed only if the count has risen.
+function countFrames() {
+  page.framesSeen += 1;
+  native.requestAnimationFrame(countFrames);
+}
 
 // More than a person reads; a page that throws in every frame must not fill memory.
 const ERRORS_MAX = 20;
@@ -187,7 +195,13 @@ async function seek(timeS, frameIndex) {
 }
 
 function settled() {
-  return { pending: pendingResources(), errors: collectErrors(), stateful: statefulReasons() };
+  return {
+    pending: pendingResources(),
+    errors: collectErrors(),
+    stateful: statefulReasons(),
+    framesSeen: page.framesSeen,
+    touched: takeTouched(),
+  };
 }
 
 function noteLate(kinds) {
@@ -200,10 +214,11 @@ function statefulReasons() {
   return reasons;
 }
 
-installSheets();
+native.requestAnimationFrame(countFrames);
 watchErrors();
-watchShadowRoots();
+watchTouches();
+watchShadowRoots(observe);
 closeDoors();
 replace(window, "__framepress", {
-  status, begin, seek, settled, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
+  status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
 });

@@ -6,9 +6,13 @@ const SAME_MOMENT_S = 1e-6;
 const OFF = "data-framepress-off";
 const GONE = "data-framepress-gone";
 
-const sheets = { defaults: null, visibility: null };
+const sheets = { document: null, defaults: null, visibility: null };
 
+// A frame keeps its window, and with it this script, when its first empty document is replaced; style
+// sheets belong to one document.
 function installSheets() {
+  if (sheets.document === document) return;
+  sheets.document = document;
   // Zero specificity: every rule of the author wins.
   sheets.defaults = new CSSStyleSheet();
   sheets.defaults.replaceSync(":where(html, body) { margin: 0; } :where(html) { background: none; }");
@@ -20,6 +24,7 @@ function installSheets() {
 }
 
 function adoptSheets() {
+  installSheets();
   const adopted = document.adoptedStyleSheets;
   if (!adopted.includes(sheets.visibility)) {
     document.adoptedStyleSheets = [sheets.defaults, ...adopted, sheets.visibility];
@@ -150,11 +155,12 @@ function timedStartOf(element) {
 const animations = new Map();
 const shadowRoots = new Set();
 
-function watchShadowRoots() {
+function watchShadowRoots(onRoot) {
   const attachShadow = Element.prototype.attachShadow;
   replace(Element.prototype, "attachShadow", function attach(options) {
     const root = attachShadow.call(this, options);
     shadowRoots.add(root);
+    onRoot(root);
     return root;
   });
 }
@@ -194,6 +200,7 @@ function seekAnimations(timeS) {
       if (timeMs === entry.timeMs) continue;
       animation.currentTime = timeMs;
       entry.timeMs = timeMs;
+      touch();
     }
   }
 }
@@ -264,5 +271,6 @@ function seekSvg(timeS) {
     if (svg.ownerSVGElement || !svg.querySelector("animate, animateTransform, animateMotion, set")) continue;
     svg.pauseAnimations();
     svg.setCurrentTime(Math.max(0, timeS - timedStartOf(svg)));
+    touch();
   }
 }

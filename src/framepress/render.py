@@ -1,0 +1,319 @@
+"""One variant on its way from values to artifact. The only place that knows the order of the steps:
+
+    instantiate -> open page -> capture -> encode -> sound -> mux -> check -> publish
+
+A `Renderer` belongs to one process; it keeps its browser warm from row to row and replaces it when a row
+went wrong, after many rows, or when it has grown.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from fractions import Fraction
+from pathlib import Path
+
+from framepress import audio, variants
+from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder
+from framepress.capture import CapturedFrame, capture_frames
+from framepress.clip import Artifact, Clip, assemble
+from framepress.composition import Composition, Document, frame_count, scaled_size
+from framepress.encode import EncoderSettings, gop_frame_count
+from framepress.errors import CompositionError
+from framepress.frames_to_segments import EncodedFrames, encode_frames
+from framepress.page import PageContent, PageInfo
+from framepress.poster import poster_jpeg, poster_name
+from framepress.results import RowResult, Seconds
+from framepress.settings import RenderSettings, RunLimits
+from framepress.site import Site
+from framepress.store import FolderStore
+from framepress.streams import AudioTrack
+from framepress.warm_page import WarmPage
+
+#: Frames per second where neither option nor composition says one.
+FPS_DEFAULT = Fraction(30)
+
+#: Finished sound tracks kept per worker; lists rarely have more than one.
+SOUND_TRACKS_MAX = 4
+
+#: Called with the frames that are done and the frames in all.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class RowTask:
+    """What a worker is told about one row.
+
+    Attributes:
+        variant: its values.
+        row_key: see `keys.row_key`.
+        out: name in the store.
+        poster_s: moment of the poster in seconds; None: no poster.
+    """
+
+    variant: variants.Variant
+    row_key: str
+    out: str
+    row: int | None = None
+    id: str = ""
+    attempt: int = 1
+    poster_s: Fraction | None = None
+    poster_button: bool = False
+
+
+class Renderer:
+    """Renders variants of one composition. Close it, or its browser stays.
+
+    Args:
+        browser_options: how to start Chromium; it starts with the first row.
+    """
+
+    def __init__(
+        self,
+        composition: Composition,
+        settings: RenderSettings,
+        limits: RunLimits,
+        browser_options: BrowserOptions,
+    ) -> None:
+        self.composition = composition
+        self.settings = settings
+        self.limits = limits
+        self.warm = WarmPage(browser_options, limits)
+        self._sounds: OrderedDict[Hashable, AudioTrack] = OrderedDict()
+        self._site = Site(
+            composition.folder,
+            composition.path.relative_to(composition.folder).as_posix(),
+            f"c{composition.digest[:16]}",
+            frozenset(composition.files),
+        )
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-work-"))
+
+    def close(self) -> None:
+        """End the browser and remove temporary files."""
+        self.warm.drop()
+        remove_folder(self.folder)
+
+    # ---- a whole row ----------------------------------------------------------------------------
+
+    def render(self, task: RowTask, store: FolderStore, progress: Progress = lambda _, __: None) -> RowResult:
+        """Render, check and publish one row.
+
+        Raises:
+            RowFailure, InputError, EnvironmentFault: nothing was published.
+        """
+        began = time.perf_counter()
+        clip = self.open(task.variant)
+        opened = time.perf_counter()
+        posters: list[CapturedFrame] = []
+        encoded = self.encode(clip, clip.gops, progress, _poster_keeper(clip, task.poster_s, posters))
+        captured = time.perf_counter()
+        clip = self.as_played(clip)
+        track = self.sound(clip)
+        sounded = time.perf_counter()
+        artifact = self.assemble(clip, encoded, track, task.row_key, self.environment)
+        stored = store.publish(artifact.path, task.out)
+        poster = self._publish_poster(task, store, posters)
+        self.warm.after_row()
+        finished = time.perf_counter()
+        return RowResult(
+            row=task.row,
+            id=task.id,
+            status="done",
+            out=str(stored.path),
+            row_key=task.row_key,
+            path="plain",
+            frames=clip.frame_count,
+            captured_frames=encoded.captured_count,
+            stateful=clip.stateful,
+            seconds=Seconds(
+                load=_rounded(opened - began),
+                capture=_rounded(captured - opened),
+                encode=_rounded(encoded.encode_s),
+                audio=_rounded(sounded - captured),
+                write=_rounded(finished - sounded),
+                total=_rounded(finished - began),
+            ),
+            bytes=artifact.size_bytes,
+            poster=poster,
+            attempt=task.attempt,
+            environment=self.warm.environment,
+        )
+
+    # ---- the steps ------------------------------------------------------------------------------
+
+    def open(self, variant: variants.Variant) -> Clip:
+        """Load the variant's page and decide size, rate and length. A page that fails costs its browser."""
+        document = self.composition.instantiate(variant.values)
+        width, height = scaled_size(document.width, document.height, self.settings.scale)
+        content = PageContent(
+            site=self._site,
+            html=document.html,
+            width=document.width,
+            height=document.height,
+            output_size=(width, height),
+            epoch_ms=_epoch_ms(self.settings.now),
+            seed=document.seed or self.composition.digest,
+            locale=self.settings.locale,
+            timezone=self.settings.timezone,
+            values=variant.values,
+        )
+        with self.warm.guard() as page:
+            info = page.open(content)
+        fps = self.settings.fps or document.fps or FPS_DEFAULT
+        encoder = EncoderSettings(
+            width=width,
+            height=height,
+            fps=fps,
+            crf=self.settings.crf,
+            preset=self.settings.preset,
+            gop_frames=gop_frame_count(fps),
+        )
+        duration = self._duration(document, info)
+        return Clip(document, encoder, fps, frame_count(duration, fps))
+
+    def encode(
+        self,
+        clip: Clip,
+        gops: Sequence[range],
+        progress: Progress = lambda _, __: None,
+        on_frame: Callable[[CapturedFrame], None] = lambda _: None,
+    ) -> EncodedFrames:
+        """Capture and encode consecutive GOPs of the open page."""
+        frames = range(gops[0].start, gops[-1].stop)
+
+        def each(frame: CapturedFrame) -> None:
+            on_frame(frame)
+            progress(frame.index - frames.start + 1, len(frames))
+
+        with self.warm.guard() as page:
+            return encode_frames(capture_frames(page, frames, clip.fps), gops, clip.encoder, on_frame=each)
+
+    def still(self, clip: Clip, time_s: Fraction) -> bytes:
+        """The frame at or before `time_s` as PNG; a stateful page is stepped there."""
+        target = min(int(time_s * clip.fps), clip.frame_count - 1)
+        with self.warm.guard() as page:
+            page.seek(0, clip.fps)
+            first = 1 if page.stateful else target
+            for index in range(first, target + 1):
+                page.seek(index, clip.fps)
+                if index < target:
+                    page.draw(index)
+            png = page.draw(target, force=True)
+        assert png is not None
+        return png
+
+    def sound(self, clip: Clip) -> AudioTrack | None:
+        """The sound track of a clip, made once per distinct input."""
+        if not clip.document.audio:
+            return None
+        specs = [
+            audio.AudioSpec(
+                path=self.composition.folder / element.src,
+                start=element.start,
+                end=element.end,
+                volume=element.volume,
+                muted=element.muted,
+                speed=element.speed,
+                trim_start=element.trim_start,
+                loop=element.loop,
+            )
+            for element in clip.document.audio
+        ]
+        duration = clip.frame_count / clip.fps
+        key = (duration, *((spec, _version(spec.path)) for spec in specs))
+        if key not in self._sounds:
+            pcm = audio.mix_audio(specs, duration)
+            if pcm is None:
+                return None
+            self._sounds[key] = audio.encode_audio(pcm)
+            if len(self._sounds) > SOUND_TRACKS_MAX:
+                self._sounds.popitem(last=False)
+        self._sounds.move_to_end(key)
+        return self._sounds[key]
+
+    def assemble(
+        self, clip: Clip, encoded: EncodedFrames, track: AudioTrack | None, row_key: str, environment: str
+    ) -> Artifact:
+        """Put segments and sound into a file and check it."""
+        provenance = {"framepress": 1, "row_key": row_key, "path": "plain", "environment": environment}
+        path = self.folder / "clip.mp4"
+        return assemble(path, clip, encoded.segments, encoded.summaries, track, provenance)
+
+    def seek_first(self, clip: Clip) -> None:
+        """Move the open page to frame 0, after which it is known whether it is seekable."""
+        with self.warm.guard() as page:
+            page.seek(0, clip.fps)
+
+    def as_played(self, clip: Clip) -> Clip:
+        """The clip with what has shown of its page's state meanwhile."""
+        return replace(clip, stateful=self.stateful())
+
+    def stateful(self) -> tuple[str, ...]:
+        """Why the open page cannot be entered in the middle, as far as it has shown."""
+        return self.warm.page().stateful
+
+    @property
+    def environment(self) -> str:
+        """Digest of the environment; "" before the first page."""
+        return self.warm.environment
+
+    def _publish_poster(self, task: RowTask, store: FolderStore, posters: list[CapturedFrame]) -> str | None:
+        if task.poster_s is None:
+            return None
+        png = posters[-1].png
+        assert png is not None
+        jpeg = poster_jpeg(png, play_button=task.poster_button)
+        return str(store.publish_bytes(jpeg, poster_name(task.out)))
+
+    def _duration(self, document: Document, info: PageInfo) -> Fraction:
+        if document.duration is not None and document.duration_from == "root":
+            return document.duration
+        # Milliseconds are finer than any frame; the float of the page carries noise below that.
+        duration = max(document.duration or Fraction(0), Fraction(round(info.end_s * 1000), 1000))
+        if duration <= 0:
+            raise CompositionError(
+                f"{self.composition.path.name}: no duration. The root has no data-duration, and there is no "
+                'timed element, timeline or finite animation to take it from. Add data-duration="6" to the '
+                "root (seconds).",
+                rule="no-duration",
+            )
+        return duration
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Changes when the file does; a row's sound may be replaced while a worker lives."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return (0, 0)
+    return (facts.st_mtime_ns, facts.st_size)
+
+
+def _poster_keeper(
+    clip: Clip, poster_s: Fraction | None, kept: list[CapturedFrame]
+) -> Callable[[CapturedFrame], None]:
+    if poster_s is None:
+        return lambda _: None
+    target = min(int(poster_s * clip.fps), clip.frame_count - 1)
+
+    def keep(frame: CapturedFrame) -> None:
+        if frame.png is not None and frame.index <= target:
+            kept[:] = [frame]
+
+    return keep
+
+
+def _epoch_ms(now: str) -> int:
+    moment = datetime.fromisoformat(now)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, 4)
