@@ -18,6 +18,7 @@ from framepress.encode import (
     gop_frame_count,
     gop_ranges,
     nal_types,
+    nal_units,
     simd_level,
 )
 from framepress.errors import EncodeError, InternalError
@@ -81,6 +82,29 @@ def test_parameter_sets_depend_neither_on_pictures_nor_on_crf_nor_on_length() ->
     assert nal_types(segments[0].parameter_sets) == [7, 8]
 
 
+def golomb(bits: str, count: int) -> list[int]:
+    """The first unsigned Exp-Golomb numbers of a bit string (H.264, 9.1)."""
+    numbers, at = [], 0
+    for _ in range(count):
+        zeros = bits.index("1", at) - at
+        numbers.append(int(bits[at + zeros : at + 2 * zeros + 1], 2) - 1)
+        at += 2 * zeros + 1
+    return numbers
+
+
+@pytest.mark.parametrize("preset", ["veryfast", "medium"])
+def test_there_is_one_reference_and_pictures_come_in_their_order(preset: str) -> None:
+    """ffprobe does not tell; so the SPS is read: order count type 2 allows no reordering."""
+    segment = encode(range(3), EncoderSettings(320, 192, FPS, 18, preset, 60))  # type: ignore[arg-type]
+    sps = nal_units(segment.parameter_sets)[0]
+    bits = "".join(f"{byte:08b}" for byte in sps[4:])
+    sps_id, chroma_format, depth_luma, depth_chroma = golomb(bits, 4)
+    assert (sps_id, chroma_format, depth_luma, depth_chroma) == (0, 1, 0, 0)
+    # Two flags follow the bit depths: "1", "010", "1", "1" are the 6 bits before them.
+    _, order_type, reference_count = golomb(bits[8:], 3)
+    assert (order_type, reference_count) == (2, 1)
+
+
 def test_a_packet_is_one_slice_and_the_first_alone_is_a_key_frame() -> None:
     segment = encode(range(30))
     assert [nal_types(packet) for packet in segment.packets] == [[5], *[[1]] * 29]
@@ -98,7 +122,6 @@ def test_ffprobe_sees_the_profile_whatever_the_preset(tmp_path: Path, preset: st
         "width": 320,
         "height": 190,
         "has_b_frames": 0,
-        "refs": 1,
         "sample_aspect_ratio": "1:1",
         "color_range": "tv",
         "color_space": "bt709",
