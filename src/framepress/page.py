@@ -7,7 +7,7 @@ frame (`seek`, then `draw`), because extra frames are visible to the page.
 from __future__ import annotations
 
 import base64
-import json
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,9 +16,10 @@ from typing import Any
 
 from framepress import runtime
 from framepress.browser import Browser
+from framepress.cdp import ProtocolError
 from framepress.errors import BrowserCrash, FrameTimeout, PageError
 from framepress.page_requests import PageRequests
-from framepress.page_troubles import Trouble, raise_troubles
+from framepress.page_troubles import Trouble, raise_troubles, shorten
 from framepress.site import Site
 
 #: Milliseconds between two BeginFrames on Chromium's own clock. It must grow, but nothing that Chromium
@@ -241,7 +242,7 @@ class Page:
         deadline = time.monotonic() + self.frame_timeout_s
         time_s = float(Fraction(frame_index) / fps)
         call = self._send_evaluate(f"__framepress.seek({time_s!r}, {frame_index})")
-        result = _value(self._wait_pumping(call))
+        result = self._value(self._wait_pumping(call))
         if self.requests.workers:
             self._seek_workers(time_s, frame_index)
         touched = bool(result["touched"])
@@ -371,14 +372,38 @@ class Page:
             self._connection.pump(0.005)
 
     def _call(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
-        return self._connection.call(method, params, session=self._session, timeout_s=self.frame_timeout_s)
+        return self._wait(self._connection.send(method, params, session=self._session))
 
     def _send_evaluate(self, expression: str, *, session: str | None = None) -> int:
         params = {"expression": expression, "awaitPromise": True, "returnByValue": True}
         return self._connection.send("Runtime.evaluate", params, session=session or self._session)
 
     def _evaluate(self, expression: str) -> Any:
-        return _value(self._connection.wait(self._send_evaluate(expression), self.frame_timeout_s))
+        return self._value(self._wait(self._send_evaluate(expression)))
+
+    def _wait(self, message_id: int) -> dict[str, Any]:
+        """Wait for an answer of the page; what stands in its way is told as the page's fault."""
+        try:
+            return self._connection.wait(message_id, self.frame_timeout_s)
+        except FrameTimeout as exc:
+            raise self._restless() from exc
+        except ProtocolError as exc:
+            self._gone(exc)
+            raise
+
+    def _gone(self, exc: ProtocolError) -> None:
+        """Raise what the page did if a refusal means that its document is no longer there."""
+        if self._content is not None and re.search("navigated|context", exc.message):
+            # The news of where to is still under way.
+            self._troubles.append(Trouble("navigation", "", "", 0, 0))
+            self._check()
+
+    def _restless(self) -> FrameTimeout:
+        return FrameTimeout(
+            f"The page did not come to rest within {self.frame_timeout_s:g} s (--frame-timeout): a script "
+            "that never ends, or a promise that is never kept.",
+            rule="frame-timeout",
+        )
 
     def _wait_pumping(self, message_id: int) -> dict[str, Any]:
         """Wait for an answer that may itself need frames to come about."""
@@ -388,12 +413,25 @@ class Page:
                 return self._connection.wait(message_id, PUMP_AFTER_S)
             except FrameTimeout:
                 if time.monotonic() > deadline:
-                    raise FrameTimeout(
-                        f"The page did not come to rest within {self.frame_timeout_s:g} s "
-                        "(--frame-timeout): a script that never ends, or a promise that is never kept.",
-                        rule="frame-timeout",
-                    ) from None
+                    raise self._restless() from None
                 self._pump_frame()
+            except ProtocolError as exc:
+                self._gone(exc)
+                raise
+
+    def _value(self, reply: dict[str, Any]) -> Any:
+        if "exceptionDetails" not in reply:
+            return reply.get("result", {}).get("value")
+        assert self._content is not None
+        details = reply["exceptionDetails"]
+        text = details.get("exception", {}).get("description") or details.get("text", "")
+        # The first line: the others are places in the driver.
+        told = shorten(text.partition("\n")[0], self._content.values)
+        raise PageError(
+            f"The page broke its driver: {told}. A script may have replaced a standard object that "
+            "rendering needs.",
+            rule="driver-broken",
+        )
 
     def _past(self, deadline: float, frame_index: int) -> None:
         if time.monotonic() > deadline:
@@ -418,15 +456,3 @@ class Page:
             if loader_id != self._loader_id:
                 self._troubles.append(Trouble("navigation", "", "", 0, 0))
         raise_troubles(self._troubles, self._content.site, self._content.values)
-
-
-def _value(reply: dict[str, Any]) -> Any:
-    if "exceptionDetails" in reply:
-        details = reply["exceptionDetails"]
-        text = details.get("exception", {}).get("description") or details.get("text", "")
-        raise PageError(
-            f"The page broke its driver: {json.dumps(text.splitlines()[0] if text else '')}. A script may "
-            "have replaced a standard object that rendering needs.",
-            rule="driver-broken",
-        )
-    return reply.get("result", {}).get("value")

@@ -23,15 +23,20 @@ function addError(kind, message, url, line, column) {
   if (page.errors.length < ERRORS_MAX) page.errors.push({ kind, message, url, line, column });
 }
 
+function addRejection(reason) {
+  let words = "without a reason that can be told";
+  try {
+    words = String(reason?.message ?? reason);
+  } catch { /* an object that cannot be written */ }
+  addError("rejection", words, "", 0, 0);
+}
+
 function watchErrors() {
   window.addEventListener("error", (event) => {
     if (event.target !== window && event.target instanceof Element) return;
     addError("script", String(event.message), event.filename, event.lineno, event.colno);
   }, true);
-  window.addEventListener("unhandledrejection", (event) => {
-    const reason = event.reason;
-    addError("rejection", String(reason?.message ?? reason), "", 0, 0);
-  }, true);
+  window.addEventListener("unhandledrejection", (event) => addRejection(event.reason), true);
 }
 
 function closeDoors() {
@@ -156,7 +161,7 @@ function dispatchSeek(timeS) {
   const promises = [];
   const detail = {
     time: timeS,
-    waitUntil(promise) { promises.push(native.Promise.resolve(promise)); },
+    waitUntil(promise) { promises.push(native.Promise.resolve(promise).catch(addRejection)); },
   };
   window.dispatchEvent(new CustomEvent("hf-seek", { detail }));
   return promises;
@@ -219,6 +224,6 @@ watchErrors();
 watchTouches();
 watchShadowRoots(observe);
 closeDoors();
-replace(window, "__framepress", {
+Object.defineProperty(window, "__framepress", { value: Object.freeze({
   status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
-});
+}) });

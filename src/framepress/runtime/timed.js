@@ -239,11 +239,19 @@ function timelineStart(id) {
 function seekTimelines(timeS) {
   for (const [id, timeline] of registeredTimelines()) {
     const localS = Math.max(0, timeS - timelineStart(id));
-    if (typeof timeline.pause === "function") timeline.pause();
-    if (typeof timeline.totalTime === "function") timeline.totalTime(localS, false);
-    else if (typeof timeline.seek === "function") timeline.seek(localS, false);
-    else if (typeof timeline.time === "function") timeline.time(localS);
+    try {
+      seekTimeline(timeline, localS);
+    } catch (error) {
+      report(error);
+    }
   }
+}
+
+function seekTimeline(timeline, localS) {
+  if (typeof timeline.pause === "function") timeline.pause();
+  if (typeof timeline.totalTime === "function") timeline.totalTime(localS, false);
+  else if (typeof timeline.seek === "function") timeline.seek(localS, false);
+  else if (typeof timeline.time === "function") timeline.time(localS);
 }
 
 function timelinesEndS() {
