@@ -44,8 +44,8 @@ WAYS = {
     " requestAnimationFrame(tick); });",
     "interval": BARS_SCRIPT + "setInterval(() => show(Math.floor(performance.now() / 1000 * FPS + 0.3)), 4);",
     "timeout": BARS_SCRIPT
-    + "const began = Date.now(); (function tick() { show(Math.floor((Date.now() - began) / 1000 * FPS + 0.3));"
-    " setTimeout(tick, 5); })();",
+    + "const began = Date.now(); (function tick() {"
+    " show(Math.floor((Date.now() - began) / 1000 * FPS + 0.3)); setTimeout(tick, 5); })();",
     "web-animation": _STRIP
     + "inner.animate([{ transform: 'none' }, { transform: `translateY(${-48 * COUNT}px)` }],"
     " { duration: LENGTH * 1000, delay: -HALF * 1000, easing: 'steps(COUNT)', fill: 'both' });",

@@ -221,6 +221,7 @@ class Renderer:
                 speed=element.speed,
                 trim_start=element.trim_start,
                 loop=element.loop,
+                place=f"{self.composition.name}:{element.line}",
             )
             for element in clip.document.audio
         ]

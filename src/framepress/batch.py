@@ -1,0 +1,425 @@
+"""A run over a list: rows into the ledger, bound and checked, then through the workers, one result each.
+
+prepare()   list -> ledger -> values bound, keys and names known -> nothing rendered yet
+results()   ledger -> stored already? else worker -> ledger -> RowResult, as rows end
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from framepress import keys
+from framepress.browser import BrowserOptions, sweep_temporary_folders
+from framepress.composition import Composition, load_composition
+from framepress.errors import EnvironmentFault, FramepressError, InputError, InternalError
+from framepress.ledger import Ledger
+from framepress.ledger_rows import LedgerRow
+from framepress.pool import Answer, WorkerPool
+from framepress.render import RowTask
+from framepress.results import RowResult, Seconds, Summary
+from framepress.results_csv import write_results_csv
+from framepress.row_binding import BindingOptions, bind_rows, read_rows
+from framepress.settings import RenderSettings, RunLimits
+from framepress.store import FolderStore
+from framepress.tasks import Failed, WorkerConfig
+from framepress.variants import Variant
+
+#: Seconds between two looks at what the workers do; also how often progress is told.
+TICK_S = 0.2
+
+#: Findings told in the message when bad rows stop a run; the rest are counted.
+FINDINGS_TOLD_MAX = 20
+
+
+@dataclass(frozen=True)
+class BatchRequest:
+    """A run as it was asked for.
+
+    Attributes:
+        rows: list of rows, ``-`` for standard input.
+        out_dir: folder of the clips; the ledger lies in it.
+        binding: how columns become values, names and ids, and which rows are meant.
+        workers: processes.
+        force: render rows whose clip is there; overwrite files that are not ours.
+        retry_failed: only rows that failed in an earlier run of the same command.
+        results: where to write results.csv; None: nowhere.
+        limits: `rows_per_browser` and the like.
+    """
+
+    composition: Path
+    rows: str
+    out_dir: Path
+    binding: BindingOptions
+    settings: RenderSettings
+    limits: RunLimits
+    browser: BrowserOptions
+    workers: int
+    force: bool = False
+    retry_failed: bool = False
+    results: Path | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run: the same command on the same list goes on where the last one stopped."""
+        rows = self.rows if self.rows == "-" else str(Path(self.rows).absolute())
+        text = "\n".join((str(self.composition.absolute()), rows, str(self.out_dir.absolute())))
+        return keys.digest_bytes(text.encode("utf-8", "surrogateescape"))[:16]
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        phase: "reading", "checking", "rendering".
+        total: rows the run is about, 0 while that is unknown.
+        frames: frames done of the rows in the making.
+    """
+
+    phase: str = "reading"
+    total: int = 0
+    done: int = 0
+    stored: int = 0
+    failed: int = 0
+    read: int = 0
+    frames: int = 0
+    began_at: float = 0.0
+
+    @property
+    def rendered(self) -> int:
+        return self.done - self.stored
+
+    def clips_per_minute(self) -> float:
+        elapsed = time.monotonic() - self.began_at
+        return self.rendered * 60 / elapsed if elapsed > 0 else 0.0
+
+    def seconds_left(self) -> float | None:
+        """By the pace so far; None before the first clip."""
+        left = self.total - self.done - self.failed
+        pace = self.clips_per_minute() / 60
+        return left / pace if pace > 0 else None
+
+
+class Batch:
+    """One run. Use as a context manager: leaving it closes the ledger and writes the results file.
+
+    Raises:
+        CompositionError, RowsError, UsageError, StorageFault: from `prepare`; nothing was rendered.
+    """
+
+    def __init__(
+        self,
+        request: BatchRequest,
+        *,
+        stdin: BinaryIO | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self.request = request
+        self.progress = Progress(began_at=time.monotonic())
+        self._began = time.monotonic()
+        self._on_progress = on_progress
+        self._stdin = stdin
+        self._ledger: Ledger | None = None
+        self.composition: Composition = load_composition(request.composition)
+        self.store = FolderStore(request.out_dir)
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def ledger(self) -> Ledger:
+        assert self._ledger is not None, "prepare() comes first"
+        return self._ledger
+
+    def prepare(self) -> None:
+        """Read, check and bind all rows. Nothing is rendered, no browser is started."""
+        request = self.request
+        self.store.check_writable()
+        self.store.sweep()
+        sweep_temporary_folders()
+        self._ledger = Ledger.open(request.out_dir, request.run_id)
+        self._tell("reading")
+        read_rows(self.ledger, request.rows, request.binding, stdin=self._stdin, on_row=self._row_read)
+        self._tell("checking")
+        self.progress.read = 0
+        with self.ledger.batch():
+            bind_rows(
+                self.ledger,
+                self.composition,
+                request.binding,
+                request.settings,
+                list_name="standard input" if request.rows == "-" else request.rows,
+                on_row=self._row_read,
+            )
+        self._refuse_conflicts()
+        counts = self.ledger.counts()
+        if counts["rejected"] and not request.binding.skip_bad_rows:
+            self._refuse_bad_rows(counts["rejected"])
+        self.progress.total = counts["failed"] if request.retry_failed else self._total()
+        self.progress.began_at = time.monotonic()
+        self._tell("rendering")
+
+    def results(self) -> Iterator[RowResult]:
+        """Render what is missing, and yield one result per row as rows end.
+
+        Raises:
+            EnvironmentFault: the run cannot go on (no browser, disk full). Finished rows are kept.
+        """
+        if not self.request.retry_failed:
+            for row in self.ledger.iter_rows({"rejected"}):
+                yield self._count(_failed_result(row, row.error or {}))
+        yield from _Feeder(self, self._waiting()).run()
+
+    def summary(self) -> Summary:
+        """What became of the run so far."""
+        progress = self.progress
+        seconds = time.monotonic() - self._began
+        return Summary(
+            rows=progress.total,
+            done=progress.done,
+            stored=progress.stored,
+            failed=progress.failed,
+            seconds=round(seconds, 3),
+            clips_per_hour=round(progress.rendered * 3600 / seconds, 1) if seconds else 0.0,
+            out_dir=str(self.request.out_dir),
+            results=str(self.request.results) if self.request.results else None,
+            exit_code=1 if progress.failed else 0,
+        )
+
+    def close(self) -> None:
+        """Write the results file and let go of the ledger. May be called more than once."""
+        if self._ledger is None:
+            return
+        try:
+            if self.request.results is not None and self.progress.phase == "rendering":
+                write_results_csv(self.request.results, self._ledger)
+        finally:
+            self._ledger.close()
+            self._ledger = None
+
+    # ---- one row ends ---------------------------------------------------------------------------
+
+    def finish(self, row: LedgerRow, result: RowResult) -> Iterator[RowResult]:
+        """Record a row that has its clip; yields its result and those of rows that share the file."""
+        self.ledger.finish(row.number, _for_ledger(result))
+        yield self._count(result)
+        for number in self.ledger.twins(row.number):
+            twin = self.ledger.row(number)
+            update = {"row": number, "id": twin.id or str(number), "path": "stored", "attempt": 0}
+            yield self._count(result.model_copy(update=update))
+
+    def fail(self, row: LedgerRow, error: FramepressError, attempt: int) -> Iterator[RowResult]:
+        """Record a row that is given up; yields its result and those of rows that share the file."""
+        record = error.record()
+        result = _failed_result(row, record).model_copy(update={"attempt": attempt})
+        self.ledger.fail(row.number, record, _for_ledger(result))
+        yield self._count(result)
+        for number in self.ledger.twins(row.number):
+            yield self._count(_failed_result(self.ledger.row(number), record))
+
+    def told(self, frames: int) -> None:
+        """Workers are at work: pass it on to whoever shows progress."""
+        self.progress.frames = frames
+        self._on_progress(self.progress)
+
+    # ---- inside ---------------------------------------------------------------------------------
+
+    def _waiting(self) -> Iterator[LedgerRow]:
+        states = {"failed"} if self.request.retry_failed else {"bound", "done", "failed"}
+        return self.ledger.iter_rows(states, unique=True)
+
+    def _total(self) -> int:
+        return sum(self.ledger.counts().values())
+
+    def _tell(self, phase: str) -> None:
+        self.progress.phase = phase
+        self._on_progress(self.progress)
+
+    def _row_read(self) -> None:
+        self.progress.read += 1
+        if self.progress.read % 500 == 0:
+            self._on_progress(self.progress)
+
+    def _count(self, result: RowResult) -> RowResult:
+        if result.status == "done":
+            self.progress.done += 1
+            self.progress.stored += result.path == "stored"
+        else:
+            self.progress.failed += 1
+        self._on_progress(self.progress)
+        return result
+
+    def _refuse_conflicts(self) -> None:
+        conflicts = self.ledger.conflicts()
+        if conflicts:
+            out, numbers = conflicts[0]
+            rows = ", ".join(str(number) for number in numbers)
+            more = f" {len(conflicts) - 1} more names are shared so." if len(conflicts) > 1 else ""
+            raise InputError(
+                f'{self.request.rows}: rows {rows} would all write "{out}", but they ask for different clips.'
+                f'{more} Give each row its own "out", or name files with --out-name "{{@row}}.mp4".',
+                rule="out-conflict",
+            )
+
+    def _refuse_bad_rows(self, count: int) -> None:
+        told: list[str] = []
+        rules: Counter[str] = Counter()
+        for row in self.ledger.iter_rows({"rejected"}):
+            error = row.error or {}
+            rules[str(error.get("rule", ""))] += 1
+            if len(told) < FINDINGS_TOLD_MAX:
+                told.append(f"  {error.get('message', '')}")
+        more = f"\n  and {count - len(told)} more" if count > len(told) else ""
+        raise InputError(
+            f"{count} of {self._total()} rows cannot be rendered; nothing was rendered.\n"
+            + "\n".join(told)
+            + more
+            + "\nMend them, or go on without them: --bad-rows skip.",
+            rule=rules.most_common(1)[0][0],
+        )
+
+
+@dataclass(frozen=True)
+class _Todo:
+    row: LedgerRow
+    attempt: int
+
+
+class _Feeder:
+    """Keeps the workers busy with what is waiting, and hands on what comes back."""
+
+    def __init__(self, batch: Batch, waiting: Iterator[LedgerRow]) -> None:
+        self._batch = batch
+        self._request = batch.request
+        self._waiting = waiting
+        self._again: deque[_Todo] = deque()
+        self._rows: dict[int, LedgerRow] = {}
+
+    def run(self) -> Iterator[RowResult]:
+        work = self._work()
+        pool: WorkerPool | None = None
+        with ExitStack() as stack:
+            while True:
+                while pool is None or pool.idle_count:
+                    item = self._again.popleft() if self._again else next(work, None)
+                    if item is None:
+                        break
+                    if isinstance(item, RowResult):
+                        yield item
+                        continue
+                    if pool is None:
+                        count = min(self._request.workers, self._batch.progress.total)
+                        pool = stack.enter_context(WorkerPool(self._config(), count))
+                    self._start(pool, item)
+                if pool is None or not pool.busy_count:
+                    return
+                for answer in pool.answers(TICK_S):
+                    yield from self._take(answer)
+                self._batch.told(pool.frames_in_progress()[0])
+
+    def _work(self) -> Iterator[_Todo | RowResult]:
+        """What is to be rendered, and in between the results of rows that need no worker."""
+        for row in self._waiting:
+            results = self._without_worker(row)
+            if results is None:
+                yield _Todo(row, 1)
+            else:
+                yield from results
+
+    def _without_worker(self, row: LedgerRow) -> list[RowResult] | None:
+        batch = self._batch
+        assert row.out is not None and row.key is not None
+        if self._request.force:
+            return None
+        stored = batch.store.lookup(row.out)
+        if stored is None or (stored.row_key != row.key and not stored.foreign):
+            return None
+        if stored.foreign:
+            error = InputError(
+                f"{stored.path}: a file that framepress did not make is in the way. Move it, or overwrite it "
+                "with --force.",
+                rule="foreign-file",
+            )
+            return list(batch.fail(row, error, 0))
+        result = RowResult(
+            row=row.number,
+            id=row.id or str(row.number),
+            status="done",
+            out=str(stored.path),
+            row_key=row.key,
+            path="stored",
+            bytes=stored.size,
+            environment=str(stored.provenance.get("environment") or "") or None,
+        )
+        return list(batch.finish(row, result))
+
+    def _start(self, pool: WorkerPool, todo: _Todo) -> None:
+        row = todo.row
+        assert row.out is not None and row.key is not None
+        self._batch.ledger.start(row.number)
+        self._rows[row.number] = row
+        binding = self._request.binding
+        pool.start(
+            RowTask(
+                variant=Variant(values=row.values, files=row.files),
+                row_key=row.key,
+                out=row.out,
+                row=row.number,
+                id=row.id or str(row.number),
+                attempt=todo.attempt,
+                poster_s=binding.poster_s,
+                poster_button=binding.poster_button,
+            )
+        )
+
+    def _take(self, answer: Answer) -> Iterator[RowResult]:
+        task, reply = answer.task, answer.reply
+        assert isinstance(task, RowTask) and task.row is not None
+        row = self._rows.pop(task.row)
+        if isinstance(reply, RowResult):
+            yield from self._batch.finish(row, reply)
+        elif not isinstance(reply, Failed):
+            raise InternalError(f"A worker answered a row with {type(reply).__name__}.")
+        elif isinstance(reply.error, EnvironmentFault):
+            raise reply.error
+        elif reply.error.retryable and task.attempt < self._request.limits.attempts_max:
+            self._again.append(_Todo(row, task.attempt + 1))
+        else:
+            yield from self._batch.fail(row, reply.error, task.attempt)
+
+    def _config(self) -> WorkerConfig:
+        request = self._request
+        return WorkerConfig(
+            number=1,
+            composition=self._batch.composition.path,
+            composition_digest=self._batch.composition.digest,
+            settings=request.settings,
+            limits=request.limits,
+            browser=request.browser,
+            out_folder=request.out_dir,
+        )
+
+
+def _failed_result(row: LedgerRow, record: Mapping[str, Any]) -> RowResult:
+    return RowResult(
+        row=row.number, id=row.id or str(row.number), status="failed", row_key=row.key, error=dict(record)
+    )
+
+
+def _for_ledger(result: RowResult) -> dict[str, object]:
+    """The result as the ledger keeps it and `results_csv` reads it."""
+    return {
+        "file": result.out,
+        "poster": result.poster,
+        "seconds": result.seconds.total if result.seconds != Seconds() else None,
+        "bytes": result.bytes or None,
+    }

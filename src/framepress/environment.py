@@ -1,0 +1,26 @@
+"""What made the pixels: browser, encoder, fonts, and our own epoch. See `keys.environment_digest`."""
+
+from __future__ import annotations
+
+from framepress import keys
+from framepress.browser import Browser
+from framepress.encode import encoder_facts
+from framepress.fontconfig import fallback_font_digest
+
+#: Raised whenever a change of ours changes pixels of an unchanged composition; golden tests guard it.
+RENDER_EPOCH = 1
+
+
+def environment_facts(browser: Browser) -> dict[str, str]:
+    """Name and version of everything that has a say in the pixels."""
+    facts = dict(encoder_facts())
+    facts["chromium"] = browser.version
+    facts["capture"] = "begin-frame" if browser.options.begin_frame else "screenshot"
+    facts["fallback-fonts"] = fallback_font_digest()
+    facts["render-epoch"] = str(RENDER_EPOCH)
+    return facts
+
+
+def environment_of(browser: Browser) -> str:
+    """Digest of `environment_facts`."""
+    return keys.environment_digest(environment_facts(browser))

@@ -1,0 +1,198 @@
+"""Worker processes of one run, seen from the parent: start, feed, watch, replace, end.
+
+A worker is a process of its own rather than a fork or a `multiprocessing` child, so that a program that
+imports framepress needs no ``if __name__ == "__main__"``, and nothing of the parent (threads, locks, open
+encoders) is inherited.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+
+from framepress.errors import FramepressError, WorkerLost
+from framepress.tasks import Beat, Failed, Reply, Task, WorkerConfig
+
+#: Seconds beyond the longest allowed step after which a silent worker is taken for hung. The worker itself
+#: gives up a frame after `--frame-timeout`; this is for the case that the worker hangs.
+SILENCE_GRACE_S = 30.0
+
+#: Seconds a worker gets to end its browser after the parent has closed the connection.
+END_S = 5.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How a task ended.
+
+    Attributes:
+        reply: what the worker said; `Failed` if it died.
+    """
+
+    task: Task
+    reply: Reply
+
+
+class _Process:
+    """One worker process and what it is doing."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        ours, theirs = socket.socketpair()
+        self.config = config
+        self.task: Task | None = None
+        self.heard_at = time.monotonic()
+        self.beat = Beat(0, 0)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "framepress.pool_child", str(theirs.fileno()), str(os.getpid())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                # A group of its own: Ctrl-C at the terminal is for the parent alone, which then decides.
+                process_group=0,
+            )
+        finally:
+            theirs.close()
+        self.connection = Connection(ours.detach())
+        self.connection.send(config)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def start(self, task: Task) -> None:
+        self.task = task
+        self.beat = Beat(0, 0)
+        self.heard_at = time.monotonic()
+        self.connection.send(task)
+
+    def hang_up(self) -> None:
+        """Close the connection; the worker ends its browser and itself."""
+        with contextlib.suppress(OSError):
+            self.connection.close()
+
+    def terminate(self) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGTERM)
+
+    def end(self, timeout_s: float) -> None:
+        """Wait for the end; after `timeout_s` seconds with SIGKILL."""
+        self.hang_up()
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+class WorkerPool:
+    """N workers. Use as a context manager: leaving it ends them and their browsers.
+
+    Args:
+        config: of worker 1; the others differ in `number` only.
+        count: workers, started at once.
+    """
+
+    def __init__(self, config: WorkerConfig, count: int) -> None:
+        self._config = config
+        self._silence_s = max(config.limits.frame_timeout_s, config.limits.ready_timeout_s) + SILENCE_GRACE_S
+        self._workers = [self._begin(number) for number in range(1, count + 1)]
+
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(hurry=kind is not None)
+
+    @property
+    def idle_count(self) -> int:
+        return sum(worker.task is None for worker in self._workers)
+
+    @property
+    def busy_count(self) -> int:
+        return len(self._workers) - self.idle_count
+
+    def frames_in_progress(self) -> tuple[int, int]:
+        """Frames done and frames in all of the tasks under way, as far as workers have said."""
+        beats = [worker.beat for worker in self._workers if worker.task is not None]
+        return sum(beat.frames for beat in beats), sum(beat.total for beat in beats)
+
+    def pids(self) -> list[int]:
+        """Process ids of the workers, for tests and for whoever measures."""
+        return [worker.pid for worker in self._workers]
+
+    def start(self, task: Task) -> None:
+        """Give a task to an idle worker; there must be one (`idle_count`)."""
+        worker = next(worker for worker in self._workers if worker.task is None)
+        try:
+            worker.start(task)
+        except OSError:
+            # It died while idle. The task goes to its replacement.
+            self._replace(worker).start(task)
+
+    def answers(self, timeout_s: float) -> Iterator[Answer]:
+        """Wait up to `timeout_s` seconds and yield what has ended meanwhile, perhaps nothing."""
+        busy = {worker.connection: worker for worker in self._workers if worker.task is not None}
+        for connection in wait(list(busy), timeout_s):
+            assert isinstance(connection, Connection)
+            answer = self._hear(busy[connection])
+            if answer is not None:
+                yield answer
+        for worker in list(busy.values()):
+            if worker.task is not None and time.monotonic() - worker.heard_at > self._silence_s:
+                yield self._lose(worker, f"was silent for {self._silence_s:g} s and was killed")
+
+    def close(self, *, hurry: bool = False) -> None:
+        """End all workers.
+
+        Args:
+            hurry: end them in the middle of a task.
+        """
+        for worker in self._workers:
+            if hurry:
+                worker.terminate()
+            worker.hang_up()
+        for worker in self._workers:
+            worker.end(END_S)
+
+    def _begin(self, number: int) -> _Process:
+        return _Process(replace(self._config, number=number))
+
+    def _hear(self, worker: _Process) -> Answer | None:
+        try:
+            message: Reply | Beat = worker.connection.recv()
+        except (EOFError, OSError):
+            return self._lose(worker, "died")
+        worker.heard_at = time.monotonic()
+        if isinstance(message, Beat):
+            worker.beat = message
+            return None
+        task, worker.task = worker.task, None
+        assert task is not None
+        return Answer(task, message)
+
+    def _lose(self, worker: _Process, how: str) -> Answer:
+        task = worker.task
+        assert task is not None
+        worker.end(0)
+        self._replace(worker)
+        error: FramepressError = WorkerLost(
+            f"Worker {worker.config.number} {how} while it rendered this row.", rule="worker-lost"
+        )
+        return Answer(task, Failed(error))
+
+    def _replace(self, worker: _Process) -> _Process:
+        worker.end(0)
+        fresh = self._begin(worker.config.number)
+        self._workers[self._workers.index(worker)] = fresh
+        return fresh

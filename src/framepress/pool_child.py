@@ -1,0 +1,158 @@
+"""A worker process: takes tasks from its parent, one at a time, with one warm browser.
+
+Started as ``python -m framepress.pool_child FD``; the descriptor is a socket to the parent. It ends when the
+parent closes the socket or dies, and takes its browser with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+from types import FrameType
+from typing import NoReturn
+
+from framepress.composition import load_composition
+from framepress.errors import FramepressError, InputError, InternalError, StorageFault
+from framepress.render import Renderer, RowTask
+from framepress.store import FolderStore
+from framepress.tasks import (
+    Beat,
+    Failed,
+    Opened,
+    OpenTask,
+    Reply,
+    SegmentsDone,
+    SegmentTask,
+    StillTask,
+    Task,
+    WorkerConfig,
+)
+
+#: Seconds between two signs of life.
+BEAT_S = 1.0
+
+_PR_SET_PDEATHSIG = 1
+
+
+class Worker:
+    """Serves one connection."""
+
+    def __init__(self, connection: Connection, config: WorkerConfig) -> None:
+        self._connection = connection
+        self._config = config
+        self._beat_at = 0.0
+        composition = load_composition(config.composition)
+        if composition.digest != config.composition_digest:
+            raise InputError(
+                f"{config.composition.name}: the composition changed after the run began. Run the command "
+                "again; finished clips of the old composition are made anew.",
+                rule="composition-changed",
+            )
+        self.renderer = Renderer(composition, config.settings, config.limits, config.browser)
+        self._store = FolderStore(config.out_folder)
+
+    def serve(self) -> None:
+        """Answer tasks until the parent has no more."""
+        while True:
+            try:
+                task: Task = self._connection.recv()
+            except EOFError:
+                return
+            self._connection.send(self._answer(task))
+
+    def _answer(self, task: Task) -> Reply:
+        try:
+            return self._do(task)
+        except FramepressError as error:
+            return Failed(error)
+        except OSError as error:
+            return Failed(
+                StorageFault(
+                    f"The machine refused an operation on a file: {error.strerror or error}. Check free "
+                    "space and permissions of the output and temporary folders.",
+                    rule="os-error",
+                )
+            )
+        except Exception as error:
+            where = _innermost(error)
+            return Failed(InternalError(f"Unexpected {type(error).__name__} at {where}. Please report it."))
+
+    def _do(self, task: Task) -> Reply:
+        renderer = self.renderer
+        match task:
+            case RowTask():
+                result = renderer.render(task, self._store, self._beat)
+                return result.model_copy(update={"worker": self._config.number})
+            case OpenTask():
+                clip = renderer.open(task.variant)
+                renderer.seek_first(clip)
+                return Opened(renderer.as_played(clip), renderer.environment)
+            case SegmentTask():
+                began = time.perf_counter()
+                clip = renderer.open(task.variant)
+                encoded = renderer.encode(clip, [range(*gop) for gop in task.gops], self._beat)
+                return SegmentsDone(encoded, renderer.stateful(), time.perf_counter() - began)
+            case StillTask():
+                return renderer.still(renderer.open(task.variant), task.time_s)
+
+    def _beat(self, frames: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._beat_at >= BEAT_S:
+            self._beat_at = now
+            self._connection.send(Beat(frames, total))
+
+
+def _innermost(error: BaseException) -> str:
+    """File and line of the innermost frame; the message itself may hold a row's value."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"  # noqa: PTH119
+
+
+def _die_with_parent(parent_pid: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent_pid:
+            raise SystemExit(0)
+
+
+def _terminate(_: int, __: FrameType | None) -> NoReturn:
+    raise SystemExit(143)
+
+
+def main() -> None:
+    """Entry point of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _terminate)
+    # Writing into a full disk must be an error of the call, not the end of the process.
+    with contextlib.suppress(AttributeError, ValueError):
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    connection = Connection(int(sys.argv[1]))
+    _die_with_parent(int(sys.argv[2]))
+    worker: Worker | None = None
+    try:
+        config: WorkerConfig = connection.recv()
+        try:
+            worker = Worker(connection, config)
+        except FramepressError as error:
+            connection.send(Failed(error))
+            return
+        connection.send(Beat(0, 0))
+        worker.serve()
+    except (BrokenPipeError, ConnectionResetError, EOFError):
+        return
+    finally:
+        if worker is not None:
+            worker.renderer.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""A list on its way into the ledger: rows read, then bound to variables, keys and file names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import BinaryIO
+
+from framepress import variants
+from framepress.composition import Composition
+from framepress.errors import RowsError, RowValueError, UsageError
+from framepress.ledger import Ledger
+from framepress.names import check_out_name, format_out_name, safe_name
+from framepress.rows import open_rows
+from framepress.rows.select import Only, RowRanges
+from framepress.settings import RenderSettings
+
+#: File name of a row that has neither an `out` column nor a pattern.
+OUT_NAME_DEFAULT = "{@key}.mp4"
+
+#: The column that names a row's file.
+OUT_COLUMN = "out"
+
+
+@dataclass(frozen=True)
+class BindingOptions:
+    """How columns become values, names and ids, and which rows are meant.
+
+    Attributes:
+        column_map: variable to column.
+        use_default: variables whose default may stand in for a column that the list lacks.
+        id_column: names the row in results; None: its number.
+        out_name: pattern for rows without `out`; None: `OUT_NAME_DEFAULT`.
+        skip_bad_rows: go on without rows that break a rule.
+        row_ranges, only: which rows; None: all.
+        poster_s: moment of the poster in seconds; None: no posters.
+    """
+
+    column_map: Mapping[str, str] = field(default_factory=dict)
+    use_default: Collection[str] = ()
+    id_column: str | None = None
+    out_name: str | None = None
+    skip_bad_rows: bool = False
+    row_ranges: RowRanges | None = None
+    only: Only | None = None
+    poster_s: Fraction | None = None
+    poster_button: bool = False
+
+
+def read_rows(
+    ledger: Ledger,
+    spec: str,
+    options: BindingOptions,
+    *,
+    stdin: BinaryIO | None,
+    on_row: Callable[[], None],
+) -> None:
+    """Read the list into the ledger, in constant memory; only rows that are meant.
+
+    Raises:
+        RowsError: the list cannot be read, or no row of it is meant.
+    """
+    last = 0
+
+    def meant(row: object) -> bool:
+        nonlocal last
+        on_row()
+        last = number = row.number  # type: ignore[attr-defined]
+        if options.row_ranges is not None and not options.row_ranges(number):
+            return False
+        values = getattr(row, "values", None)
+        return options.only is None or values is None or options.only(values)
+
+    with open_rows(spec, stdin=stdin) as source, ledger.batch():
+        ledger.reset_rows()
+        count = ledger.add_rows(row for row in source if meant(row))
+    if options.row_ranges is not None and options.row_ranges.last > last:
+        raise UsageError(
+            f"--rows asks for row {options.row_ranges.last}; {source.name} has {last} rows.", rule="rows"
+        )
+    if options.only is not None:
+        options.only.check_column(ledger.columns() or (options.only.column,))
+    if count == 0:
+        raise RowsError(f"{source.name}: no row fits --rows and --only.", rule="no-rows")
+
+
+def bind_rows(
+    ledger: Ledger,
+    composition: Composition,
+    options: BindingOptions,
+    settings: RenderSettings,
+    *,
+    list_name: str,
+    on_row: Callable[[], None],
+) -> None:
+    """Bind every row of the ledger, or reject it with its finding.
+
+    Raises:
+        RowsError: a variable has no column. UsageError: a name in an option does not exist.
+    """
+    columns = ledger.columns()
+    binder = _RowBinder(list_name, composition, columns, options, settings)
+    for number, line, raw in ledger.iter_raw():
+        on_row()
+        try:
+            bound = binder.bind(number, line, raw)
+        except RowValueError as error:
+            ledger.reject(number, error.record(), id=binder.id_of(number, raw))
+            continue
+        variant = bound.variant
+        ledger.bind(
+            number, key=bound.key, id=bound.id, out=bound.out, values=variant.values, files=variant.files
+        )
+
+
+@dataclass(frozen=True)
+class _Bound:
+    key: str
+    id: str
+    out: str
+    variant: variants.Variant
+
+
+class _RowBinder:
+    """Binds rows of one list."""
+
+    def __init__(
+        self,
+        list_name: str,
+        composition: Composition,
+        columns: tuple[str, ...],
+        options: BindingOptions,
+        settings: RenderSettings,
+    ) -> None:
+        self._list_name = list_name
+        self._composition = composition
+        self._columns = columns
+        self._options = options
+        self._settings = settings
+        self._binder = variants.Binder(
+            composition,
+            columns=columns,
+            column_map=options.column_map,
+            use_default=options.use_default,
+            batch=True,
+        )
+        self._binder.check_columns()
+        if options.id_column is not None and options.id_column not in columns:
+            raise UsageError(
+                f'--id: the list has no column "{options.id_column}"; it has {", ".join(columns)}.',
+                rule="id-column",
+            )
+        if options.out_name is not None:
+            check_out_name(options.out_name, columns)
+
+    def id_of(self, number: int, raw: Mapping[str, object]) -> str:
+        """What the `--id` column says of the row, else its number."""
+        column = self._options.id_column
+        return (_text(raw.get(column)) if column is not None else "") or str(number)
+
+    def bind(self, number: int, line: int, raw: Mapping[str, object]) -> _Bound:
+        place = f"{self._list_name}:{line}"
+        variant = self._binder.bind(raw, place=place, row_number=number)
+        key = variants.row_key_of(self._composition, variant, self._settings)
+        return _Bound(key, self.id_of(number, raw), self._out(number, place, raw, key), variant)
+
+    def _out(self, number: int, place: str, raw: Mapping[str, object], key: str) -> str:
+        named = _text(raw.get(OUT_COLUMN))
+        if not named:
+            texts = {column: _text(raw.get(column)) for column in self._columns}
+            named = format_out_name(self._options.out_name or OUT_NAME_DEFAULT, texts, number, key)
+        try:
+            return safe_name(named)
+        except RowValueError as error:
+            raise RowValueError(
+                f'{place}: column "{OUT_COLUMN}": {error.message}',
+                rule=error.rule,
+                place=place,
+                row=number,
+                field=OUT_COLUMN,
+                length=error.length,
+            ) from error
+
+
+def _text(value: object) -> str:
+    """Canonical text of a value that only names something; a list or an object names nothing."""
+    try:
+        return variants.canonical_text(value)
+    except ValueError:
+        return ""

@@ -1,0 +1,295 @@
+"""One clip by itself: split over its GOPs when there are workers to spare and the page is seekable."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+from framepress import variants
+from framepress.browser import TEMP_PREFIX, BrowserOptions, sweep_temporary_folders
+from framepress.composition import Composition, load_composition
+from framepress.errors import FramepressError, InputError, InternalError
+from framepress.frames_to_segments import EncodedFrames
+from framepress.names import safe_name
+from framepress.pool import WorkerPool
+from framepress.poster import poster_jpeg, poster_name
+from framepress.render import Renderer, RowTask
+from framepress.results import RowResult, Seconds
+from framepress.settings import RenderSettings, RunLimits
+from framepress.store import FolderStore
+from framepress.tasks import (
+    Failed,
+    Opened,
+    OpenTask,
+    Reply,
+    SegmentsDone,
+    SegmentTask,
+    StillTask,
+    Task,
+    WorkerConfig,
+)
+
+#: Seconds between two looks at what the workers do.
+TICK_S = 0.2
+
+
+@dataclass(frozen=True)
+class SingleRequest:
+    """One clip as it was asked for.
+
+    Attributes:
+        values: variable to value, as typed.
+        out: the file; None: nothing is published (`still`, or a clip that is streamed).
+        workers: processes at most.
+        force: render although the clip is there; overwrite a file that is not ours.
+    """
+
+    composition: Path
+    values: Mapping[str, object]
+    out: Path
+    settings: RenderSettings
+    limits: RunLimits
+    browser: BrowserOptions
+    workers: int = 1
+    force: bool = False
+    poster_s: Fraction | None = None
+    poster_button: bool = False
+    place: str = "--vars"
+    column_map: Mapping[str, str] = field(default_factory=dict)
+
+
+class SingleRender:
+    """Renders one clip. `frames_total` (0: unknown yet) and `frames_shown` tell how far it is."""
+
+    def __init__(
+        self, request: SingleRequest, *, on_progress: Callable[[SingleRender], None] = lambda _: None
+    ) -> None:
+        self.request = request
+        self.composition: Composition = load_composition(request.composition)
+        self.frames_total = 0
+        self.frames_done = 0
+        self.frames_shown = 0
+        self._on_progress = on_progress
+        binder = variants.Binder(
+            self.composition,
+            columns=tuple(request.values),
+            column_map=request.column_map,
+            use_default=(),
+            batch=False,
+        )
+        self.variant = binder.bind(request.values, place=request.place, row_number=None)
+        self.row_key = variants.row_key_of(self.composition, self.variant, request.settings)
+        self._attempt = 1
+
+    def run(self) -> RowResult:
+        """Render and publish.
+
+        Raises:
+            FramepressError: nothing was published.
+        """
+        request = self.request
+        store = FolderStore(request.out.parent)
+        store.check_writable()
+        sweep_temporary_folders()
+        name = safe_name(request.out.name)
+        if (stored := self._stored(store, name)) is not None:
+            return stored
+        with WorkerPool(self._config(), max(1, request.workers)) as pool:
+            if request.workers > 1:
+                opened = self._ask(pool, OpenTask(self.variant))
+                if not isinstance(opened, Opened):
+                    raise InternalError(f"A worker opened a page and answered {type(opened).__name__}.")
+                if len(opened.clip.gops) > 1 and not opened.clip.stateful:
+                    result = self._split(pool, opened, store, name)
+                    if result is not None:
+                        return result
+                    # The page turned out to be stateful in mid-play: what was entered in the middle of it
+                    # is not used.
+            return self._whole(pool, name)
+
+    def still(self, time_s: Fraction) -> bytes:
+        """The frame at `time_s` seconds as PNG."""
+        sweep_temporary_folders()
+        with WorkerPool(self._config(), 1) as pool:
+            png = self._ask(pool, StillTask(self.variant, time_s))
+        if not isinstance(png, bytes):
+            raise InternalError(f"A worker answered a still with {type(png).__name__}.")
+        return png
+
+    def publish_still(self, time_s: Fraction) -> RowResult:
+        """The frame at `time_s` seconds into the file that was asked for."""
+        store = FolderStore(self.request.out.parent)
+        store.check_writable()
+        name = safe_name(self.request.out.name, suffix=".png")
+        path = store.publish_bytes(self.still(time_s), name)
+        return RowResult(
+            status="done", out=str(path), row_key=self.row_key, path="plain", frames=1, captured_frames=1
+        )
+
+    # ---- inside ---------------------------------------------------------------------------------
+
+    def _stored(self, store: FolderStore, name: str) -> RowResult | None:
+        stored = store.lookup(name)
+        if stored is None or self.request.force:
+            return None
+        if stored.foreign:
+            raise InputError(
+                f"{stored.path}: a file that framepress did not make is in the way. Choose another --out, or "
+                "overwrite it with --force.",
+                rule="foreign-file",
+            )
+        if stored.row_key != self.row_key:
+            return None
+        return RowResult(
+            status="done",
+            out=str(stored.path),
+            row_key=self.row_key,
+            path="stored",
+            bytes=stored.size,
+            environment=str(stored.provenance.get("environment") or "") or None,
+        )
+
+    def _whole(self, pool: WorkerPool, name: str) -> RowResult:
+        request = self.request
+        reply = self._ask(
+            pool,
+            RowTask(
+                variant=self.variant,
+                row_key=self.row_key,
+                out=name,
+                poster_s=request.poster_s,
+                poster_button=request.poster_button,
+            ),
+        )
+        if not isinstance(reply, RowResult):
+            raise InternalError(f"A worker answered a row with {type(reply).__name__}.")
+        return reply.model_copy(update={"attempt": self._attempt})
+
+    def _split(self, pool: WorkerPool, opened: Opened, store: FolderStore, name: str) -> RowResult | None:
+        began = time.perf_counter()
+        clip = opened.clip
+        self.frames_total = clip.frame_count
+        tasks: deque[Task] = deque(SegmentTask(self.variant, ((gop.start, gop.stop),)) for gop in clip.gops)
+        encoded = EncodedFrames()
+        capture_s = 0.0
+        for reply in self._all(pool, tasks):
+            if not isinstance(reply, SegmentsDone):
+                raise InternalError(f"A worker answered a segment with {type(reply).__name__}.")
+            if reply.stateful:
+                return None
+            encoded.add(reply.encoded)
+            capture_s += reply.capture_s
+        poster = self._poster(pool, store, name)
+        captured = time.perf_counter()
+        renderer = Renderer(
+            self.composition, self.request.settings, self.request.limits, self.request.browser
+        )
+        try:
+            track = renderer.sound(clip)
+            sounded = time.perf_counter()
+            artifact = renderer.assemble(clip, encoded, track, self.row_key, opened.environment)
+            stored = store.publish(artifact.path, name)
+        finally:
+            renderer.close()
+        finished = time.perf_counter()
+        return RowResult(
+            status="done",
+            out=str(stored.path),
+            row_key=self.row_key,
+            path="plain",
+            frames=clip.frame_count,
+            captured_frames=encoded.captured_count,
+            seconds=Seconds(
+                capture=round(capture_s, 4),
+                encode=round(encoded.encode_s, 4),
+                audio=round(sounded - captured, 4),
+                write=round(finished - sounded, 4),
+                total=round(finished - began, 4),
+            ),
+            bytes=artifact.size_bytes,
+            poster=poster,
+            attempt=self._attempt,
+            environment=opened.environment,
+        )
+
+    def _poster(self, pool: WorkerPool, store: FolderStore, name: str) -> str | None:
+        if self.request.poster_s is None:
+            return None
+        png = self._ask(pool, StillTask(self.variant, self.request.poster_s))
+        assert isinstance(png, bytes)
+        jpeg = poster_jpeg(png, play_button=self.request.poster_button)
+        return str(store.publish_bytes(jpeg, poster_name(name)))
+
+    def _ask(self, pool: WorkerPool, task: Task) -> Reply:
+        return self._all(pool, deque([task]))[0]
+
+    def _all(self, pool: WorkerPool, tasks: deque[Task]) -> list[Reply]:
+        """Have all tasks done, each tried again while that can help; replies in the order they came."""
+        replies: list[Reply] = []
+        attempts: dict[int, int] = {}
+        while tasks or pool.busy_count:
+            while tasks and pool.idle_count:
+                pool.start(tasks.popleft())
+            for answer in pool.answers(TICK_S):
+                if isinstance(answer.reply, Failed):
+                    self._retry_or_raise(answer.task, answer.reply.error, tasks, attempts)
+                else:
+                    replies.append(answer.reply)
+                    if isinstance(answer.task, SegmentTask):
+                        self.frames_done += sum(stop - start for start, stop in answer.task.gops)
+            self._tell(pool)
+        return replies
+
+    def _retry_or_raise(
+        self, task: Task, error: FramepressError, tasks: deque[Task], attempts: dict[int, int]
+    ) -> None:
+        tried = attempts[id(task)] = attempts.get(id(task), 1) + 1
+        if not error.retryable or tried > self.request.limits.attempts_max:
+            raise error
+        self._attempt = max(self._attempt, tried)
+        tasks.append(task)
+
+    def _tell(self, pool: WorkerPool) -> None:
+        frames, total = pool.frames_in_progress()
+        self.frames_total = max(self.frames_total, total)
+        self.frames_shown = self.frames_done + frames
+        self._on_progress(self)
+
+    def _config(self) -> WorkerConfig:
+        request = self.request
+        return WorkerConfig(
+            number=1,
+            composition=self.composition.path,
+            composition_digest=self.composition.digest,
+            settings=request.settings,
+            limits=request.limits,
+            browser=request.browser,
+            out_folder=request.out.parent,
+        )
+
+
+def render_to_stream(
+    request: SingleRequest,
+    stream: BinaryIO,
+    *,
+    on_progress: Callable[[SingleRender], None] = lambda _: None,
+) -> RowResult:
+    """Render one clip and write it to a stream, once it is finished and checked."""
+    folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-"))
+    try:
+        out = folder / "clip.mp4"
+        result = SingleRender(replace(request, out=out), on_progress=on_progress).run()
+        with out.open("rb") as file:
+            shutil.copyfileobj(file, stream)
+        stream.flush()
+        return result.model_copy(update={"out": "-"})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

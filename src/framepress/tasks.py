@@ -1,0 +1,96 @@
+"""What passes between a run and its worker processes. Data only; everything here is pickled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from framepress.browser import BrowserOptions
+from framepress.clip import Clip
+from framepress.errors import FramepressError
+from framepress.frames_to_segments import EncodedFrames
+from framepress.render import RowTask
+from framepress.results import RowResult
+from framepress.settings import RenderSettings, RunLimits
+from framepress.variants import Variant
+
+
+@dataclass(frozen=True)
+class WorkerConfig:
+    """Everything a worker needs to know once.
+
+    Attributes:
+        number: of the worker, from 1; a replacement keeps the number.
+        composition: path of the HTML file.
+        composition_digest: what it must have; a composition that changes during a run would give rows of
+            one run different templates.
+        out_folder: of the store.
+    """
+
+    number: int
+    composition: Path
+    composition_digest: str
+    settings: RenderSettings
+    limits: RunLimits
+    browser: BrowserOptions
+    out_folder: Path
+
+
+@dataclass(frozen=True)
+class OpenTask:
+    """Open a variant's page and say what the clip is."""
+
+    variant: Variant
+
+
+@dataclass(frozen=True)
+class SegmentTask:
+    """Capture and encode consecutive GOPs of a seekable clip.
+
+    Attributes:
+        gops: as start and stop of each.
+    """
+
+    variant: Variant
+    gops: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class StillTask:
+    """One picture as PNG."""
+
+    variant: Variant
+    time_s: Fraction
+
+
+Task = RowTask | OpenTask | SegmentTask | StillTask
+
+
+@dataclass(frozen=True)
+class Opened:
+    clip: Clip
+    environment: str
+
+
+@dataclass(frozen=True)
+class SegmentsDone:
+    encoded: EncodedFrames
+    stateful: tuple[str, ...]
+    capture_s: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    error: FramepressError
+
+
+@dataclass(frozen=True)
+class Beat:
+    """A sign of life: frames of the current task that are done, and how many it has."""
+
+    frames: int
+    total: int
+
+
+Reply = RowResult | Opened | SegmentsDone | bytes | Failed
