@@ -274,14 +274,20 @@ class Page:
         with `force`.
         """
         deadline = time.monotonic() + self.frame_timeout_s
-        if self._begin_frame:
-            damage = self._damage(deadline, frame_index)
-            if not (damage or self._touched or self._fresh or force):
+        if self._begin_frame and not (self._touched or self._fresh or force):
+            if not self._damage(deadline, frame_index):
                 return None
-        else:
+        elif not self._begin_frame:
             self._await_frames(FALLBACK_FRAMES, deadline, frame_index)
         self._touched = False
         png = self._screenshot(deadline, frame_index)
+        while self.requests.in_flight or self._await_frames(1, deadline, frame_index):
+            # The frame has found out that it needs a font or an image, or it was drawn without the page:
+            # the picture is not whole, or the old one.
+            while self.requests.in_flight:
+                self._pump_frame()
+                self._past(deadline, frame_index)
+            png = self._screenshot(deadline, frame_index)
         if png == self._last_png and not self._fresh:
             # The frame after a screenshot always reports damage. Two equal pictures show that nothing
             # moves, so one frame takes that report away; from here on damage is the page's own.
@@ -295,12 +301,7 @@ class Page:
     def _damage(self, deadline: float, frame_index: int) -> bool:
         """One BeginFrame; whether it changed anything that is seen."""
         damage = bool(self._call("HeadlessExperimental.beginFrame", self._tick()).get("hasDamage"))
-        while self.requests.in_flight:
-            # The frame has found out that it needs a font or an image; what it drew is not whole.
-            damage = True
-            self._pump_frame()
-            self._past(deadline, frame_index)
-        return self._await_frames(1, deadline, frame_index) or damage
+        return self._await_frames(1, deadline, frame_index) or damage or bool(self.requests.in_flight)
 
     def _await_frames(self, count: int, deadline: float, frame_index: int) -> bool:
         """Pump until the page itself has made `count` frames since `seek`; whether that took any pumping."""
