@@ -12,14 +12,21 @@ root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 cd -- "$root"
 
 suite=(-m "not slow")
+programs=(node:nodejs)
 if [ "${1:-}" = --full ]; then
   suite=()
+  # GSAP comes from npm; its licence does not allow a copy here.
+  programs+=(npm:npm)
   shift
 fi
 
 # Two decoders other than our own check the files: ffmpeg, and openh264 through GStreamer.
 apt_install chromium-headless-shell ffmpeg gstreamer1.0-tools gstreamer1.0-plugins-base \
   gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-libav
+# Scripts with values in them are run by Node; whichever is on the PATH will do.
+for pair in "${programs[@]}"; do
+  command -v "${pair%%:*}" >/dev/null || apt_install "${pair#*:}"
+done
 make_venv dev
 
 "$venv/bin/ruff" check .

@@ -100,7 +100,8 @@ def test_every_way_at_every_rate(stage: Stage, way: str, rate: str) -> None:
 @pytest.mark.parametrize("way", ["hf-seek", "css", "web-animation", "timeline"])
 def test_a_seekable_page_shows_the_same_in_any_order(stage: Stage, way: str) -> None:
     html = counting_page(way, Fraction(30), 60)
-    order = [random.Random(7).randrange(60) for _ in range(25)]
+    dice = random.Random(7)
+    order = [dice.randrange(60) for _ in range(25)]
     shown = [read_number(pixels) for pixels in stage.stills(html, order)]
     assert shown == order
 

@@ -171,6 +171,7 @@ function moveTo(timeS) {
   adoptSheets();
   takeOffFades();
   seekTimelines(timeS);
+  sleepGsapTicker();
   seekAnimations(timeS);
   seekSvg(timeS);
   findTimed(page.root);

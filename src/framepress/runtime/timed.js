@@ -264,7 +264,7 @@ function timelinesEndS() {
 }
 
 // GSAP's ticker asks for animation frames for ever. When every tween belongs to a registered timeline it
-// has nothing to do, and a page driven by timelines alone is seekable.
+// has nothing to do, and a page driven by timelines alone is seekable. Every seek of a timeline wakes it.
 function sleepGsapTicker() {
   const gsap = window.gsap;
   if (!gsap?.ticker?.sleep || !gsap.globalTimeline?.getChildren) return;

@@ -1,0 +1,73 @@
+"""Pages driven by the real GSAP, from npm (its licence allows no copy in this repository)."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stage import Stage, root
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+VERSION = "3.13.0"
+
+PAGE = """
+<style>b { position: absolute; width: 24px; height: 24px; background: #06c }</style>
+<b id=a></b><b id=b style="top:40px"></b>
+<script src="gsap.min.js"></script>
+"""
+
+REGISTERED = (
+    PAGE
+    + """<script>
+const timeline = gsap.timeline({ paused: true });
+timeline.to("#a", { x: 120, duration: 0.6, ease: "power2.inOut" })
+  .to("#a", { x: 20, rotation: 90, duration: 0.4 }, "+=0.1")
+  .fromTo("#b", { scale: 0.2, opacity: 0 }, { scale: 1, opacity: 1, x: 90, duration: 0.8 }, 0.1);
+window.__timelines = { main: timeline };
+</script>"""
+)
+
+LOOSE = PAGE + '<script>gsap.to("#a", { x: 120, duration: 1, ease: "none" });</script>'
+
+
+@pytest.fixture(scope="session")
+def gsap(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    npm = shutil.which("npm")
+    if npm is None:
+        if os.environ.get("CI"):
+            pytest.fail("npm is needed for GSAP")
+        pytest.skip("npm is needed for GSAP")
+    folder = tmp_path_factory.mktemp("gsap")
+    command = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", f"gsap@{VERSION}"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "node_modules/gsap/dist/gsap.min.js"
+
+
+def test_registered_timelines_are_seekable_in_any_order(stage: Stage, gsap: Path) -> None:
+    shutil.copy(gsap, stage.folder)
+    natural = list(stage.stills(root(REGISTERED, seconds="1.2"), list(range(36))))
+    assert len({pixels.tobytes() for pixels in natural[:33]}) > 30
+    dice = random.Random(3)
+    order = [dice.randrange(36) for _ in range(30)]
+    for index, pixels in zip(order, stage.stills(root(REGISTERED, seconds="1.2"), order), strict=True):
+        assert np.array_equal(pixels, natural[index]), index
+    _, result = stage.clip(root(REGISTERED, seconds="1.2"))
+    assert result.stateful == ()
+
+
+def test_tweens_outside_of_the_registry_follow_the_frames_too(stage: Stage, gsap: Path) -> None:
+    shutil.copy(gsap, stage.folder)
+    left = []
+    for pixels in stage.stills(root(LOOSE), list(range(30))):
+        columns = (pixels[4:20, :, 0] < 128).any(axis=0)
+        left.append(int(columns.argmax()))
+    assert left == pytest.approx([120 * n / 30 for n in range(30)], abs=1.01)
+    _, result = stage.clip(root(LOOSE))
+    assert "requestAnimationFrame alive after frame 0" in result.stateful
