@@ -132,9 +132,9 @@ class Page:
         Raises:
             PageError: a script threw, a file is missing, or it never got ready.
         """
+        self._leave(content.site.origin)
         self._content = content
         self._troubles.clear()
-        self._loaders.clear()
         self._configure(content)
         self.requests.serve(content.site, content.html)
         deadline = time.monotonic() + self.ready_timeout_s
@@ -190,14 +190,27 @@ class Page:
         )
         self._config = config
 
-    def _navigate(self, site: Site) -> None:
-        # Rows share an origin; what one has stored there must not reach the next.
-        self._connection.send(
-            "Storage.clearDataForOrigin",
-            {"origin": site.origin, "storageTypes": "all"},
-            session=self._session,
-            on_reply=lambda _: None,
+    def _leave(self, origin: str) -> None:
+        """Let the document before this one end, and forget all that it has stored."""
+        # Cleared only after it has gone: its last handlers (`pagehide`) may still store something, and rows
+        # share an origin.
+        send, deadline = self._connection.send, time.monotonic() + self.frame_timeout_s
+        send("Page.resetNavigationHistory", session=self._session, on_reply=lambda _: None)
+        empty = self._wait_pumping(send("Page.navigate", {"url": "about:blank"}, session=self._session))
+        while empty.get("loaderId") not in self._loaders:
+            self._connection.pump(PUMP_AFTER_S)
+            if time.monotonic() > deadline:
+                raise self._restless()
+        everything = {"origin": origin, "storageTypes": "all"}
+        forgotten = (
+            send("Storage.clearDataForOrigin", everything, session=self._session),
+            send("Network.clearBrowserCookies", session=self._session),
         )
+        for message_id in forgotten:
+            self._wait(message_id)
+        self._loaders.clear()
+
+    def _navigate(self, site: Site) -> None:
         self.requests.navigating = True
         navigation = self._connection.send("Page.navigate", {"url": site.url}, session=self._session)
         result = self._wait_pumping(navigation)

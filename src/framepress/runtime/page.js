@@ -53,9 +53,19 @@ function closeDoors() {
     replace(ServiceWorkerContainer.prototype, "register", () =>
       native.Promise.reject(new DOMException("No service workers while rendering.", "NotSupportedError")));
   }
-  try {
-    if (window === window.top) window.name = "";
-  } catch { /* a frame that may not look up */ }
+  if (window === window.top) emptyDrawers();
+}
+
+// What the page of the row before may have left. Chromium is told to forget everything between two rows, but
+// what a page stores in its last moments comes later than that.
+function emptyDrawers() {
+  window.name = "";
+  const { get } = Object.getOwnPropertyDescriptor(History.prototype, "length");
+  const before = get.call(history) - 1;
+  replaceGetter(History.prototype, "length", () => get.call(history) - before);
+  if (!location.protocol.startsWith("http")) return;
+  localStorage.clear();
+  sessionStorage.clear();
 }
 
 function childDrivers() {
