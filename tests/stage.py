@@ -16,7 +16,7 @@ from framepress.browser import BrowserOptions, default_sandbox
 from framepress.composition import load_composition
 from framepress.fontconfig import write_fontconfig
 from framepress.poster import decode_rgb
-from framepress.render import Renderer, RowTask
+from framepress.renderer import Renderer, RowTask
 from framepress.results import RowResult
 from framepress.settings import RenderSettings, RunLimits
 from framepress.store import FolderStore

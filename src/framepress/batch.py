@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,17 @@ from framepress.errors import EnvironmentFault, FramepressError, InputError, Int
 from framepress.ledger import Ledger
 from framepress.ledger_rows import LedgerRow
 from framepress.pool import Answer, WorkerPool
-from framepress.render import RowTask
+from framepress.renderer import RowTask
 from framepress.results import RowResult, Seconds, Summary
-from framepress.results_csv import write_results_csv
+from framepress.results_csv import check_results_path, write_results_csv
 from framepress.row_binding import BindingOptions, bind_rows, read_rows
+from framepress.rows import RowSource, open_rows
+from framepress.rows.given import GIVEN_NAME, GivenRows
 from framepress.settings import RenderSettings, RunLimits
 from framepress.store import FolderStore
 from framepress.tasks import Failed, WorkerConfig
 from framepress.variants import Variant
+from framepress.wanted_poster import WantedPoster
 
 #: Seconds between two looks at what the workers do; also how often progress is told.
 TICK_S = 0.2
@@ -37,12 +40,16 @@ TICK_S = 0.2
 FINDINGS_TOLD_MAX = 20
 
 
+#: What to do about a file of somebody else's.
+WAY_OUT_FOREIGN = "Move it, or overwrite it with --force."
+
+
 @dataclass(frozen=True)
 class BatchRequest:
     """A run as it was asked for.
 
     Attributes:
-        rows: list of rows, ``-`` for standard input.
+        rows: list of rows, ``-`` for standard input; None: a program gives them (`Batch`'s `given`).
         out_dir: folder of the clips; the ledger lies in it.
         binding: how columns become values, names and ids, and which rows are meant.
         workers: processes.
@@ -53,7 +60,7 @@ class BatchRequest:
     """
 
     composition: Path
-    rows: str
+    rows: str | None
     out_dir: Path
     binding: BindingOptions
     settings: RenderSettings
@@ -67,9 +74,16 @@ class BatchRequest:
     @property
     def run_id(self) -> str:
         """Name of the run: the same command on the same list goes on where the last one stopped."""
-        rows = self.rows if self.rows == "-" else str(Path(self.rows).absolute())
+        rows = str(Path(self.rows).absolute()) if self.rows not in (None, "-") else self.list_name
         text = "\n".join((str(self.composition.absolute()), rows, str(self.out_dir.absolute())))
         return keys.digest_bytes(text.encode("utf-8", "surrogateescape"))[:16]
+
+    @property
+    def list_name(self) -> str:
+        """What messages call the list."""
+        if self.rows is None:
+            return GIVEN_NAME
+        return "standard input" if self.rows == "-" else self.rows
 
 
 @dataclass
@@ -118,6 +132,7 @@ class Batch:
         request: BatchRequest,
         *,
         stdin: BinaryIO | None = None,
+        given: Iterable[Mapping[str, object]] | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self.request = request
@@ -125,6 +140,7 @@ class Batch:
         self._began = time.monotonic()
         self._on_progress = on_progress
         self._stdin = stdin
+        self._given = given
         self._ledger: Ledger | None = None
         self.composition: Composition = load_composition(request.composition)
         self.store = FolderStore(request.out_dir)
@@ -143,12 +159,14 @@ class Batch:
     def prepare(self) -> None:
         """Read, check and bind all rows. Nothing is rendered, no browser is started."""
         request = self.request
+        if request.results is not None:
+            check_results_path(request.results)
         self.store.check_writable()
         self.store.sweep()
         sweep_temporary_folders()
         self._ledger = Ledger.open(request.out_dir, request.run_id)
         self._tell("reading")
-        read_rows(self.ledger, request.rows, request.binding, stdin=self._stdin, on_row=self._row_read)
+        read_rows(self.ledger, self._open_rows(), request.binding, on_row=self._row_read)
         self._tell("checking")
         self.progress.read = 0
         with self.ledger.batch():
@@ -157,7 +175,7 @@ class Batch:
                 self.composition,
                 request.binding,
                 request.settings,
-                list_name="standard input" if request.rows == "-" else request.rows,
+                list_name=request.list_name,
                 on_row=self._row_read,
             )
         self._refuse_conflicts()
@@ -233,6 +251,11 @@ class Batch:
 
     # ---- inside ---------------------------------------------------------------------------------
 
+    def _open_rows(self) -> RowSource:
+        if self.request.rows is not None:
+            return open_rows(self.request.rows, stdin=self._stdin)
+        return GivenRows(self._given if self._given is not None else ())
+
     def _waiting(self) -> Iterator[LedgerRow]:
         states = {"failed"} if self.request.retry_failed else {"bound", "done", "failed"}
         return self.ledger.iter_rows(states, unique=True)
@@ -265,8 +288,8 @@ class Batch:
             rows = ", ".join(str(number) for number in numbers)
             more = f" {len(conflicts) - 1} more names are shared so." if len(conflicts) > 1 else ""
             raise InputError(
-                f'{self.request.rows}: rows {rows} would all write "{out}", but they ask for different clips.'
-                f'{more} Give each row its own "out", or name files with --out-name "{{@row}}.mp4".',
+                f'{self.request.list_name}: rows {rows} would all write "{out}", but they ask for different '
+                f'clips.{more} Give each row its own "out", or name files with --out-name "{{@row}}.mp4".',
                 rule="out-conflict",
             )
 
@@ -290,8 +313,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class _Todo:
+    """A row for a worker; `stored_bytes`: its clip is stored, has so many bytes, and lacks its poster."""
+
     row: LedgerRow
     attempt: int
+    stored_bytes: int | None = None
 
 
 class _Feeder:
@@ -329,27 +355,36 @@ class _Feeder:
     def _work(self) -> Iterator[_Todo | RowResult]:
         """What is to be rendered, and in between the results of rows that need no worker."""
         for row in self._waiting:
-            results = self._without_worker(row)
-            if results is None:
-                yield _Todo(row, 1)
-            else:
-                yield from results
+            try:
+                yield from self._stored(row)
+            except InputError as error:
+                yield from self._batch.fail(row, error, 0)
 
-    def _without_worker(self, row: LedgerRow) -> list[RowResult] | None:
+    def _stored(self, row: LedgerRow) -> Iterator[_Todo | RowResult]:
+        """The results of a row whose clip is there, or what is left to do for it.
+
+        Raises:
+            InputError: a file that is not ours is in the way.
+        """
         batch = self._batch
         assert row.out is not None and row.key is not None
         if self._request.force:
-            return None
+            yield _Todo(row, 1)
+            return
+        poster = self._poster(row)
+        poster_file = poster.stored(batch.store, row.out, way_out=WAY_OUT_FOREIGN) if poster else None
         stored = batch.store.lookup(row.out)
-        if stored is None or (stored.row_key != row.key and not stored.foreign):
-            return None
-        if stored.foreign:
-            error = InputError(
-                f"{stored.path}: a file that framepress did not make is in the way. Move it, or overwrite it "
-                "with --force.",
+        if stored is not None and stored.foreign:
+            raise InputError(
+                f"{stored.path}: a file that framepress did not make is in the way. {WAY_OUT_FOREIGN}",
                 rule="foreign-file",
             )
-            return list(batch.fail(row, error, 0))
+        if stored is None or stored.row_key != row.key:
+            yield _Todo(row, 1)
+            return
+        if poster is not None and poster_file is None:
+            yield _Todo(row, 1, stored_bytes=stored.size)
+            return
         result = RowResult(
             row=row.number,
             id=row.id or str(row.number),
@@ -358,16 +393,23 @@ class _Feeder:
             row_key=row.key,
             path="stored",
             bytes=stored.size,
+            poster=poster_file,
             environment=str(stored.provenance.get("environment") or "") or None,
         )
-        return list(batch.finish(row, result))
+        yield from batch.finish(row, result)
+
+    def _poster(self, row: LedgerRow) -> WantedPoster | None:
+        binding = self._request.binding
+        if binding.poster_s is None:
+            return None
+        assert row.key is not None
+        return WantedPoster(row.key, binding.poster_s, binding.poster_button)
 
     def _start(self, pool: WorkerPool, todo: _Todo) -> None:
         row = todo.row
         assert row.out is not None and row.key is not None
         self._batch.ledger.start(row.number)
         self._rows[row.number] = row
-        binding = self._request.binding
         pool.start(
             RowTask(
                 variant=Variant(values=row.values, files=row.files),
@@ -376,8 +418,8 @@ class _Feeder:
                 row=row.number,
                 id=row.id or str(row.number),
                 attempt=todo.attempt,
-                poster_s=binding.poster_s,
-                poster_button=binding.poster_button,
+                poster=self._poster(row),
+                stored_bytes=todo.stored_bytes,
             )
         )
 
@@ -392,7 +434,7 @@ class _Feeder:
         elif isinstance(reply.error, EnvironmentFault):
             raise reply.error
         elif reply.error.retryable and task.attempt < self._request.limits.attempts_max:
-            self._again.append(_Todo(row, task.attempt + 1))
+            self._again.append(_Todo(row, task.attempt + 1, task.stored_bytes))
         else:
             yield from self._batch.fail(row, reply.error, task.attempt)
 

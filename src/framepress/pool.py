@@ -21,10 +21,6 @@ from multiprocessing.connection import Connection, wait
 from framepress.errors import FramepressError, WorkerLost
 from framepress.tasks import Beat, Failed, Reply, Task, WorkerConfig
 
-#: Seconds beyond the longest allowed step after which a silent worker is taken for hung. The worker itself
-#: gives up a frame after `--frame-timeout`; this is for the case that the worker hangs.
-SILENCE_GRACE_S = 30.0
-
 #: Seconds a worker gets to end its browser after the parent has closed the connection.
 END_S = 5.0
 
@@ -52,7 +48,8 @@ class _Process:
         self.beat = Beat(0, 0)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "framepress.pool_child", str(theirs.fileno()), str(os.getpid())],
+                # -P: a file random.py in the folder where somebody works is not Python's.
+                [sys.executable, "-P", "-m", "framepress.pool_child", str(theirs.fileno()), str(os.getpid())],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -105,7 +102,8 @@ class WorkerPool:
 
     def __init__(self, config: WorkerConfig, count: int) -> None:
         self._config = config
-        self._silence_s = max(config.limits.frame_timeout_s, config.limits.ready_timeout_s) + SILENCE_GRACE_S
+        limits = config.limits
+        self._silence_s = max(limits.frame_timeout_s, limits.ready_timeout_s) + limits.silence_grace_s
         self._workers = [self._begin(number) for number in range(1, count + 1)]
 
     def __enter__(self) -> WorkerPool:

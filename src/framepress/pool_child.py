@@ -12,13 +12,14 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
-from framepress.render import Renderer, RowTask
+from framepress.renderer import Renderer, RowTask
 from framepress.store import FolderStore
 from framepress.tasks import (
     Beat,
@@ -37,6 +38,8 @@ from framepress.tasks import (
 BEAT_S = 1.0
 
 _PR_SET_PDEATHSIG = 1
+
+T = TypeVar("T")
 
 
 class Worker:
@@ -66,21 +69,11 @@ class Worker:
             self._connection.send(self._answer(task))
 
     def _answer(self, task: Task) -> Reply:
-        try:
-            return self._do(task)
-        except FramepressError as error:
-            return Failed(error)
-        except OSError as error:
-            return Failed(
-                StorageFault(
-                    f"The machine refused an operation on a file: {error.strerror or error}. Check free "
-                    "space and permissions of the output and temporary folders.",
-                    rule="os-error",
-                )
-            )
-        except Exception as error:
-            where = _innermost(error)
-            return Failed(InternalError(f"Unexpected {type(error).__name__} at {where}. Please report it."))
+        failed, reply = _try(lambda: self._do(task))
+        if reply is None:
+            assert failed is not None
+            return failed
+        return reply
 
     def _do(self, task: Task) -> Reply:
         renderer = self.renderer
@@ -105,6 +98,25 @@ class Worker:
         if now - self._beat_at >= BEAT_S:
             self._beat_at = now
             self._connection.send(Beat(frames, total))
+
+
+def _try(work: Callable[[], T]) -> tuple[Failed, None] | tuple[None, T]:
+    """What `work` gives, or its error in our words: a worker ends on its own terms only."""
+    try:
+        return None, work()
+    except FramepressError as error:
+        return Failed(error), None
+    except OSError as error:
+        return Failed(
+            StorageFault(
+                f"The machine refused an operation on a file: {error.strerror or error}. Check free "
+                "space and permissions of the output and temporary folders.",
+                rule="os-error",
+            )
+        ), None
+    except Exception as error:
+        where = _innermost(error)
+        return Failed(InternalError(f"Unexpected {type(error).__name__} at {where}. Please report it.")), None
 
 
 def _innermost(error: BaseException) -> str:
@@ -140,10 +152,9 @@ def main() -> None:
     worker: Worker | None = None
     try:
         config: WorkerConfig = connection.recv()
-        try:
-            worker = Worker(connection, config)
-        except FramepressError as error:
-            connection.send(Failed(error))
+        failed, worker = _try(lambda: Worker(connection, config))
+        if worker is None:
+            connection.send(failed)
             return
         connection.send(Beat(0, 0))
         worker.serve()

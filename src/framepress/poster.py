@@ -11,16 +11,23 @@ from numpy.typing import NDArray
 #: JPEG quantiser of FFmpeg's mjpeg encoder, 2 (best) to 31.
 _JPEG_QSCALE = 3
 
+#: JPEG's marker of the start, and of a comment, which has two bytes of length and the text.
+_SOI, _COM = b"\xff\xd8", b"\xff\xfe"
+
+#: Bytes in which a comment of ours ends at the latest.
+COMMENT_HEAD_BYTES = 4096
+
 #: The button's diameter in parts of the picture's shorter side.
 _BUTTON_SIZE = 0.22
 
 
-def poster_jpeg(png: bytes, *, play_button: bool = False) -> bytes:
+def poster_jpeg(png: bytes, *, play_button: bool = False, comment: str = "") -> bytes:
     """A JPEG of a screenshot.
 
     Args:
         png: RGB or RGBA, opaque.
         play_button: draw a translucent disc with a triangle in the middle.
+        comment: kept in the file, see `jpeg_comment`; at most 65,533 bytes.
     """
     pixels = decode_rgb(png)
     if play_button:
@@ -32,7 +39,29 @@ def poster_jpeg(png: bytes, *, play_button: bool = False) -> bytes:
     context.thread_count = 1
     context.options = {"qmin": str(_JPEG_QSCALE), "qmax": str(_JPEG_QSCALE), "flags": "+bitexact"}
     frame = av.VideoFrame.from_ndarray(pixels, "rgb24").reformat(format="yuvj420p")
-    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+    jpeg = b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+    return _with_comment(jpeg, comment) if comment else jpeg
+
+
+def jpeg_comment(head: bytes) -> str | None:
+    """The comment that `poster_jpeg` put in front; None: another program made this file.
+
+    Args:
+        head: the first bytes of the file, `COMMENT_HEAD_BYTES` at most.
+    """
+    if head[:4] != _SOI + _COM:
+        return None
+    length = int.from_bytes(head[4:6], "big")
+    try:
+        return head[6 : 4 + length].decode("ascii")
+    except UnicodeDecodeError:
+        return None
+
+
+def _with_comment(jpeg: bytes, comment: str) -> bytes:
+    # Before every other segment, so that few bytes tell it (ITU-T T.81, B.2.4.5).
+    text = comment.encode("ascii")
+    return _SOI + _COM + (len(text) + 2).to_bytes(2, "big") + text + jpeg[len(_SOI) :]
 
 
 def poster_name(clip_name: str) -> str:

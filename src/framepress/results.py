@@ -6,12 +6,36 @@ holds a value of a row; `id` and `out` are names that the user chose.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 Status = Literal["done", "failed"]
 Path_ = Literal["plain", "stored"]
+
+#: `FramepressError.record` of the error that ended a row.
+ErrorRecord = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                "type": {"type": "string"},
+                "rule": {"type": "string"},
+                "message": {"type": "string"},
+                "retryable": {"type": "boolean"},
+                "place": {"type": "string"},
+                "row": {"type": ["integer", "null"]},
+                "field": {"type": ["string", "null"]},
+                "length": {"type": ["integer", "null"]},
+            },
+            "required": ["type", "rule", "message", "retryable"],
+        }
+    ),
+]
+
+# Every field is always printed, so the schema says so.
+_CONFIG = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
 
 class Seconds(BaseModel):
@@ -26,7 +50,7 @@ class Seconds(BaseModel):
         total: from start to published file.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _CONFIG
 
     load: float = 0.0
     capture: float = 0.0
@@ -46,7 +70,8 @@ class RowResult(BaseModel):
         out: where the clip is; None if there is none.
         row_key: what was asked for, the digest that the article calls the input hash; None if the row's
             values are not valid.
-        path: "plain": every frame captured whole; "stored": the file was there from an earlier run.
+        path: "plain": every frame captured whole; "stored": the file was there from an earlier run, or is
+            that of another row of this run.
         frames: pictures in the clip.
         captured_frames: those that had to be captured, because they differ from the one before.
         stateful: why the page cannot be entered in the middle; empty: it is seekable.
@@ -59,7 +84,7 @@ class RowResult(BaseModel):
         error: type, rule, message and, for a bad value, place, field and length; None if done.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _CONFIG
 
     type: Literal["row"] = "row"
     row: int | None = None
@@ -77,7 +102,7 @@ class RowResult(BaseModel):
     attempt: int = 0
     worker: int | None = None
     environment: str | None = None
-    error: dict[str, Any] | None = None
+    error: ErrorRecord | None = None
 
 
 class Summary(BaseModel):
@@ -95,7 +120,7 @@ class Summary(BaseModel):
         exit_code: what the program ends with.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = _CONFIG
 
     type: Literal["summary"] = "summary"
     rows: int

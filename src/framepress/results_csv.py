@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,23 @@ COLUMNS = ("status", "file", "poster", "seconds", "bytes", "error")
 
 #: Rows not rendered yet, or that the run did not get to, are "pending".
 _STATUS = {"read": "pending", "bound": "pending"}
+
+
+def check_results_path(path: Path) -> None:
+    """Find out before the first row, rather than after the last, that the file cannot be written.
+
+    Raises:
+        StorageFault: its folder is missing or cannot be written, or it is itself a folder.
+    """
+    problem = None
+    if path.is_dir():
+        problem = "it is a folder"
+    elif not path.parent.is_dir():
+        problem = "its folder is not there"
+    elif not os.access(path.parent, os.W_OK):
+        problem = "its folder is not writable"
+    if problem is not None:
+        raise StorageFault(f"{path} cannot be written: {problem}. Choose another --results.", rule="results")
 
 
 def write_results_csv(path: Path, ledger: Ledger) -> None:

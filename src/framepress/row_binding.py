@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import BinaryIO
 
 from framepress import variants
 from framepress.composition import Composition
 from framepress.errors import RowsError, RowValueError, UsageError
 from framepress.ledger import Ledger
 from framepress.names import check_out_name, format_out_name, safe_name
-from framepress.rows import open_rows
+from framepress.rows import RowSource
 from framepress.rows.select import Only, RowRanges
 from framepress.settings import RenderSettings
 
@@ -50,13 +49,12 @@ class BindingOptions:
 
 def read_rows(
     ledger: Ledger,
-    spec: str,
+    source: RowSource,
     options: BindingOptions,
     *,
-    stdin: BinaryIO | None,
     on_row: Callable[[], None],
 ) -> None:
-    """Read the list into the ledger, in constant memory; only rows that are meant.
+    """Read the list into the ledger, in constant memory; only rows that are meant. `source` is closed.
 
     Raises:
         RowsError: the list cannot be read, or no row of it is meant.
@@ -72,7 +70,7 @@ def read_rows(
         values = getattr(row, "values", None)
         return options.only is None or values is None or options.only(values)
 
-    with open_rows(spec, stdin=stdin) as source, ledger.batch():
+    with source, ledger.batch():
         ledger.reset_rows()
         count = ledger.add_rows(row for row in source if meant(row))
     if options.row_ranges is not None and options.row_ranges.last > last:

@@ -53,6 +53,8 @@ class RunLimits(BaseModel):
         ready_timeout_s: seconds of page time a page may take to get ready.
         attempts_max: how often a row is tried when trying again can help.
         rows_per_browser: a browser is replaced after so many rows, because renderers grow.
+        silence_grace_s: seconds beyond the longest allowed step after which a silent worker is taken for
+            hung. The worker itself gives up a frame; this is for the case that the worker hangs.
         browser_memory_mb: anonymous memory of a browser above which it is replaced after the row.
     """
 
@@ -60,6 +62,7 @@ class RunLimits(BaseModel):
 
     frame_timeout_s: float = Field(default=30.0, gt=0)
     ready_timeout_s: float = Field(default=30.0, gt=0)
+    silence_grace_s: float = Field(default=30.0, gt=0)
     attempts_max: int = Field(default=3, ge=1)
     rows_per_browser: int = Field(default=200, ge=1)
     browser_memory_mb: int = Field(default=1200, ge=100)

@@ -20,8 +20,7 @@ from framepress.errors import FramepressError, InputError, InternalError
 from framepress.frames_to_segments import EncodedFrames
 from framepress.names import safe_name
 from framepress.pool import WorkerPool
-from framepress.poster import poster_jpeg, poster_name
-from framepress.render import Renderer, RowTask
+from framepress.renderer import Renderer, RowTask
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.store import FolderStore
@@ -36,6 +35,7 @@ from framepress.tasks import (
     Task,
     WorkerConfig,
 )
+from framepress.wanted_poster import WantedPoster
 
 #: Seconds between two looks at what the workers do.
 TICK_S = 0.2
@@ -85,6 +85,7 @@ class SingleRender:
             use_default=(),
             batch=False,
         )
+        binder.check_columns()
         self.variant = binder.bind(request.values, place=request.place, row_number=None)
         self.row_key = variants.row_key_of(self.composition, self.variant, request.settings)
         self._attempt = 1
@@ -100,9 +101,13 @@ class SingleRender:
         store.check_writable()
         sweep_temporary_folders()
         name = safe_name(request.out.name)
-        if (stored := self._stored(store, name)) is not None:
-            return stored
+        poster = self._stored_poster(store, name)
+        stored = self._stored(store, name)
+        if stored is not None and (request.poster_s is None or poster is not None):
+            return stored.model_copy(update={"poster": poster})
         with WorkerPool(self._config(), max(1, request.workers)) as pool:
+            if stored is not None:
+                return stored.model_copy(update={"poster": self._poster(pool, store, name)})
             if request.workers > 1:
                 opened = self._ask(pool, OpenTask(self.variant))
                 if not isinstance(opened, Opened):
@@ -115,24 +120,30 @@ class SingleRender:
                     # is not used.
             return self._whole(pool, name)
 
-    def still(self, time_s: Fraction) -> bytes:
-        """The frame at `time_s` seconds as PNG."""
+    def still(self, time_s: Fraction) -> tuple[RowResult, bytes]:
+        """The frame at `time_s` seconds as PNG, with what is to be said about it."""
         sweep_temporary_folders()
         with WorkerPool(self._config(), 1) as pool:
-            png = self._ask(pool, StillTask(self.variant, time_s))
-        if not isinstance(png, bytes):
-            raise InternalError(f"A worker answered a still with {type(png).__name__}.")
-        return png
+            png = self._still(pool, time_s)
+        result = RowResult(
+            status="done",
+            out="-",
+            row_key=self.row_key,
+            path="plain",
+            frames=1,
+            captured_frames=1,
+            bytes=len(png),
+            attempt=self._attempt,
+        )
+        return result, png
 
     def publish_still(self, time_s: Fraction) -> RowResult:
-        """The frame at `time_s` seconds into the file that was asked for."""
+        """The frame at `time_s` seconds into the file that was asked for; what stands there is replaced."""
         store = FolderStore(self.request.out.parent)
         store.check_writable()
         name = safe_name(self.request.out.name, suffix=".png")
-        path = store.publish_bytes(self.still(time_s), name)
-        return RowResult(
-            status="done", out=str(path), row_key=self.row_key, path="plain", frames=1, captured_frames=1
-        )
+        result, png = self.still(time_s)
+        return result.model_copy(update={"out": str(store.publish_bytes(png, name))})
 
     # ---- inside ---------------------------------------------------------------------------------
 
@@ -157,16 +168,27 @@ class SingleRender:
             environment=str(stored.provenance.get("environment") or "") or None,
         )
 
-    def _whole(self, pool: WorkerPool, name: str) -> RowResult:
+    def _stored_poster(self, store: FolderStore, name: str) -> str | None:
+        """The poster that is there already, if it is the one that was asked for."""
+        wanted = self._wanted_poster()
+        if wanted is None or self.request.force:
+            return None
+        return wanted.stored(store, name, way_out="Choose another --out, or overwrite it with --force.")
+
+    def _wanted_poster(self) -> WantedPoster | None:
         request = self.request
+        if request.poster_s is None:
+            return None
+        return WantedPoster(self.row_key, request.poster_s, request.poster_button)
+
+    def _whole(self, pool: WorkerPool, name: str) -> RowResult:
         reply = self._ask(
             pool,
             RowTask(
                 variant=self.variant,
                 row_key=self.row_key,
                 out=name,
-                poster_s=request.poster_s,
-                poster_button=request.poster_button,
+                poster=self._wanted_poster(),
             ),
         )
         if not isinstance(reply, RowResult):
@@ -221,12 +243,16 @@ class SingleRender:
         )
 
     def _poster(self, pool: WorkerPool, store: FolderStore, name: str) -> str | None:
-        if self.request.poster_s is None:
+        wanted = self._wanted_poster()
+        if wanted is None:
             return None
-        png = self._ask(pool, StillTask(self.variant, self.request.poster_s))
-        assert isinstance(png, bytes)
-        jpeg = poster_jpeg(png, play_button=self.request.poster_button)
-        return str(store.publish_bytes(jpeg, poster_name(name)))
+        return wanted.publish(store, name, self._still(pool, wanted.time_s))
+
+    def _still(self, pool: WorkerPool, time_s: Fraction) -> bytes:
+        png = self._ask(pool, StillTask(self.variant, time_s))
+        if not isinstance(png, bytes):
+            raise InternalError(f"A worker answered a still with {type(png).__name__}.")
+        return png
 
     def _ask(self, pool: WorkerPool, task: Task) -> Reply:
         return self._all(pool, deque([task]))[0]

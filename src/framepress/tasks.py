@@ -10,7 +10,7 @@ from framepress.browser import BrowserOptions
 from framepress.clip import Clip
 from framepress.errors import FramepressError
 from framepress.frames_to_segments import EncodedFrames
-from framepress.render import RowTask
+from framepress.renderer import RowTask
 from framepress.results import RowResult
 from framepress.settings import RenderSettings, RunLimits
 from framepress.variants import Variant

@@ -31,10 +31,13 @@ app = typer.Typer(
         "\n\n"
         "Exit codes: 0 all done, 1 some rows failed, 2 wrong usage or input, 3 environment, 130 interrupted."
     ),
-    epilog="Start with: framepress init hello && cd hello && framepress render card.html --variants rows.csv",
+    epilog="Start with:\n\n\b\n"
+    "  framepress init hello\n  cd hello\n  framepress render card.html --variants rows.csv",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help keeps examples as they are written, and comes at once.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -112,4 +115,7 @@ def _command(arguments: list[str]) -> int:
 def main() -> None:
     """Entry point of `framepress` and `hyperframes`."""
     signal.signal(signal.SIGTERM, _terminated)
+    # The terminal is closed; under nohup it stays ignored.
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _terminated)
     raise SystemExit(run(sys.argv[1:]))

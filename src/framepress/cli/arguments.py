@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
-from fractions import Fraction
 from pathlib import Path
 
 from framepress.errors import UsageError
 from framepress.lexeme import loads
-from framepress.timing import parse_fps, parse_seconds
 
 #: Options that take any number of words, up to the next option. The parser takes one word per option, so
 #: ``--vars a=1 b=2`` becomes ``--vars=a=1 --vars=b=2``.
@@ -87,33 +84,3 @@ def parse_values(text: str, place: str) -> dict[str, object]:
     if not isinstance(values, Mapping):
         raise UsageError(f'{place}: expected one JSON object, {{"NAME": "value"}}.', rule="values")
     return dict(values)
-
-
-def fps_option(text: str | None) -> Fraction | None:
-    """``--fps``: a number or a ratio such as 30000/1001."""
-    if text is None:
-        return None
-    fps = parse_fps(text)
-    if fps is None:
-        raise UsageError(f'--fps is "{text}"; expected 1 to 240, or a ratio such as 30000/1001.', rule="fps")
-    return fps
-
-
-def seconds_option(text: str | None, option: str) -> Fraction | None:
-    """Seconds as an exact number."""
-    if text is None:
-        return None
-    seconds = parse_seconds(text)
-    if seconds is None or seconds < 0:
-        raise UsageError(f'{option} is "{text}"; expected seconds, such as 2.5.', rule="seconds")
-    return seconds
-
-
-def choice(text: str, allowed: Iterable[str], option: str) -> str:
-    """One of some words, with a hint for a near miss."""
-    names = list(allowed)
-    if text in names:
-        return text
-    near = difflib.get_close_matches(text, names, n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
-    raise UsageError(f'{option} is "{text}"; expected {", ".join(names)}.{hint}', rule="choice")

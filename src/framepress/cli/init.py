@@ -11,8 +11,10 @@ import typer
 from framepress.cli.show import console
 from framepress.errors import StorageFault, UsageError
 
+#: After ``\\b`` lines stay as they are: a wrapped command cannot be pasted.
 EXAMPLES = """Example:
 
+\b
   framepress init hello && cd hello && framepress render card.html --variants rows.csv
 """
 

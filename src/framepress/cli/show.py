@@ -6,13 +6,15 @@ import sys
 import time
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+    from rich.table import Table
 
-from framepress import batch, single
-from framepress.results import RowResult, Summary
+    from framepress import batch, single
+    from framepress.results import RowResult, Summary
 
 #: Seconds between two plain lines where there is no terminal.
 PLAIN_LINE_S = 10.0
@@ -26,6 +28,8 @@ FAILED_LISTED_MAX = 20
 
 def console() -> Console:
     """Standard error as rich sees it now; made each time, so that tests may replace the stream."""
+    from rich.console import Console  # noqa: PLC0415 - a tenth of a second that --version does not need
+
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -47,6 +51,8 @@ class Reporter:
 
     def __enter__(self) -> Reporter:
         if not self._quiet and self._console.is_terminal:
+            from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
+
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -141,7 +147,19 @@ def tell_run(results: list[RowResult], summary: Summary) -> None:
         console().print(f"Results: {summary.results}", markup=False)
 
 
+def tell_failed(results: list[RowResult], failed: int) -> None:
+    """Failed rows, and nothing else, for who asked for quiet or reads JSON."""
+    shown = [row for row in results if row.error is not None]
+    for row in shown:
+        assert row.error is not None
+        tell_error(f"row {row.id}: {row.error.get('message', '')}")
+    if failed > len(shown):
+        tell_error(f"{failed - len(shown)} more rows failed; --results and --json have them all.")
+
+
 def _table(rows: list[RowResult]) -> Table:
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("row", justify="right")
     table.add_column("status")

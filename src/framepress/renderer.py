@@ -27,12 +27,12 @@ from framepress.encode import EncoderSettings, gop_frame_count
 from framepress.errors import CompositionError
 from framepress.frames_to_segments import EncodedFrames, encode_frames
 from framepress.page import PageContent, PageInfo
-from framepress.poster import poster_jpeg, poster_name
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.site import Site
 from framepress.store import FolderStore
 from framepress.streams import AudioTrack
+from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
 
 #: Frames per second where neither option nor composition says one.
@@ -53,7 +53,8 @@ class RowTask:
         variant: its values.
         row_key: see `keys.row_key`.
         out: name in the store.
-        poster_s: moment of the poster in seconds; None: no poster.
+        poster: None: no poster is wanted.
+        stored_bytes: size of the clip if it is stored and only its poster is missing; None: it is not.
     """
 
     variant: variants.Variant
@@ -62,8 +63,8 @@ class RowTask:
     row: int | None = None
     id: str = ""
     attempt: int = 1
-    poster_s: Fraction | None = None
-    poster_button: bool = False
+    poster: WantedPoster | None = None
+    stored_bytes: int | None = None
 
 
 class Renderer:
@@ -106,11 +107,13 @@ class Renderer:
         Raises:
             RowFailure, InputError, EnvironmentFault: nothing was published.
         """
+        if task.stored_bytes is not None:
+            return self._only_poster(task, store, task.stored_bytes)
         began = time.perf_counter()
         clip = self.open(task.variant)
         opened = time.perf_counter()
         posters: list[CapturedFrame] = []
-        encoded = self.encode(clip, clip.gops, progress, _poster_keeper(clip, task.poster_s, posters))
+        encoded = self.encode(clip, clip.gops, progress, _poster_keeper(clip, task.poster, posters))
         captured = time.perf_counter()
         clip = self.as_played(clip)
         track = self.sound(clip)
@@ -263,13 +266,33 @@ class Renderer:
         """Digest of the environment; "" before the first page."""
         return self.warm.environment
 
+    def _only_poster(self, task: RowTask, store: FolderStore, stored_bytes: int) -> RowResult:
+        """Make the poster of a clip that is stored."""
+        assert task.poster is not None
+        began = time.perf_counter()
+        png = self.still(self.open(task.variant), task.poster.time_s)
+        poster = task.poster.publish(store, task.out, png)
+        self.warm.after_row()
+        return RowResult(
+            row=task.row,
+            id=task.id,
+            status="done",
+            out=str(store.path_of(task.out)),
+            row_key=task.row_key,
+            path="stored",
+            seconds=Seconds(total=_rounded(time.perf_counter() - began)),
+            bytes=stored_bytes,
+            poster=poster,
+            attempt=task.attempt,
+            environment=self.warm.environment,
+        )
+
     def _publish_poster(self, task: RowTask, store: FolderStore, posters: list[CapturedFrame]) -> str | None:
-        if task.poster_s is None:
+        if task.poster is None:
             return None
         png = posters[-1].png
         assert png is not None
-        jpeg = poster_jpeg(png, play_button=task.poster_button)
-        return str(store.publish_bytes(jpeg, poster_name(task.out)))
+        return task.poster.publish(store, task.out, png)
 
     def _duration(self, document: Document, info: PageInfo) -> Fraction:
         if document.duration is not None and document.duration_from == "root":
@@ -296,11 +319,11 @@ def _version(path: Path) -> tuple[int, int]:
 
 
 def _poster_keeper(
-    clip: Clip, poster_s: Fraction | None, kept: list[CapturedFrame]
+    clip: Clip, poster: WantedPoster | None, kept: list[CapturedFrame]
 ) -> Callable[[CapturedFrame], None]:
-    if poster_s is None:
+    if poster is None:
         return lambda _: None
-    target = min(int(poster_s * clip.fps), clip.frame_count - 1)
+    target = min(int(poster.time_s * clip.fps), clip.frame_count - 1)
 
     def keep(frame: CapturedFrame) -> None:
         if frame.png is not None and frame.index <= target:

@@ -1,0 +1,217 @@
+"""What `framepress render` does, once it is known what was asked for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from framepress.batch import Batch, BatchRequest
+from framepress.browser import BrowserOptions
+from framepress.cli import show
+from framepress.cli.arguments import parse_pairs, parse_values, read_values
+from framepress.cli.render import Options
+from framepress.composition import load_composition
+from framepress.errors import UsageError
+from framepress.results import RowResult
+from framepress.row_binding import BindingOptions
+from framepress.rows.select import parse_only, parse_row_ranges
+from framepress.settings import RenderSettings, RunLimits
+from framepress.single import SingleRender, SingleRequest, render_to_stream
+from framepress.workshop import Workshop, choice, render_settings, run_limits, seconds_option, worker_count
+
+
+@dataclass(frozen=True)
+class _Common:
+    """What both kinds of render need, checked."""
+
+    composition: Path
+    settings: RenderSettings
+    limits: RunLimits
+    browser: BrowserOptions
+    workers: int
+    force: bool
+    poster_s: Fraction | None
+
+
+def run(options: Options) -> int:
+    """Render what was asked for and return the exit code. Everything is checked before a browser is sought.
+
+    Raises:
+        FramepressError: the run did not begin, or cannot go on.
+    """
+    settings = render_settings(
+        crf=options.crf,
+        preset=options.preset,
+        quality=options.quality,
+        fps=options.fps,
+        scale=options.scale,
+        locale=options.locale,
+        timezone=options.timezone,
+        now=options.now,
+        system_fonts=options.system_fonts,
+    )
+    limits = run_limits(frame_timeout_s=options.frame_timeout)
+    poster_s = seconds_option(options.poster, "--poster")
+    workers = worker_count(options.workers)
+    _refuse_mixed(options)
+    binding = _binding(options, poster_s)
+    values = _single_values(options)
+    still_s = seconds_option(options.still, "--still")
+    load_composition(options.composition)
+    workshop = Workshop(
+        options.composition,
+        browser=options.browser,
+        environ=os.environ,
+        system_fonts=options.system_fonts,
+    )
+    with workshop as browser:
+        force = options.force or options.no_cache
+        common = _Common(options.composition, settings, limits, browser, workers, force, poster_s)
+        if options.variants is None:
+            _render_single(options, common, values, still_s)
+            return 0
+        request = BatchRequest(
+            composition=common.composition,
+            rows=options.variants,
+            out_dir=options.out_dir or Path("out"),
+            binding=binding,
+            settings=settings,
+            limits=limits,
+            browser=browser,
+            workers=workers,
+            force=force,
+            retry_failed=options.retry_failed,
+            results=options.results,
+        )
+        return _render_list(options, request)
+
+
+def _render_list(options: Options, request: BatchRequest) -> int:
+    kept: list[RowResult] = []
+    failed = 0
+    with show.Reporter(quiet=options.quiet or options.json_) as reporter:
+        with Batch(request, on_progress=reporter.batch) as batch:
+            batch.prepare()
+            for result in batch.results():
+                if options.json_:
+                    show.print_json(result.model_dump_json())
+                failed += result.error is not None
+                if len(kept) < show.ROWS_LISTED_MAX or (result.error and failed <= show.FAILED_LISTED_MAX):
+                    kept.append(result)
+        summary = batch.summary()
+    if options.json_:
+        show.print_json(summary.model_dump_json())
+    if not options.quiet and not options.json_:
+        show.tell_run(kept, summary)
+    elif failed:
+        show.tell_failed(kept, failed)
+    return summary.exit_code
+
+
+def _render_single(
+    options: Options, common: _Common, values: dict[str, object], still_s: Fraction | None
+) -> None:
+    out = options.out
+    suffix = ".png" if still_s is not None else ".mp4"
+    stem = common.composition.resolve()
+    default = f"{stem.name if stem.is_dir() else stem.stem}{suffix}"
+    request = SingleRequest(
+        composition=common.composition,
+        values=values,
+        out=Path(default if out is None or out == "-" else out),
+        settings=common.settings,
+        limits=common.limits,
+        browser=common.browser,
+        workers=common.workers,
+        force=common.force,
+        poster_s=common.poster_s,
+        poster_button=options.poster_button,
+        column_map=parse_pairs(options.map_ or (), "--map"),
+    )
+    with show.Reporter(quiet=options.quiet or options.json_) as reporter:
+        if still_s is not None:
+            result = _render_still(request, still_s, to_stream=out == "-")
+        elif out == "-":
+            result = render_to_stream(request, sys.stdout.buffer, on_progress=reporter.single)
+        else:
+            result = SingleRender(request, on_progress=reporter.single).run()
+    if options.json_:
+        show.print_json(result.model_dump_json())
+    elif not options.quiet:
+        show.tell_single(result)
+
+
+def _render_still(request: SingleRequest, still_s: Fraction, *, to_stream: bool) -> RowResult:
+    single = SingleRender(request)
+    if not to_stream:
+        return single.publish_still(still_s)
+    result, png = single.still(still_s)
+    sys.stdout.buffer.write(png)
+    sys.stdout.buffer.flush()
+    return result
+
+
+def _refuse_mixed(options: Options) -> None:
+    """Options of a list and options of a single clip exclude each other."""
+    if options.variants is None:
+        _refuse_list_options(options)
+    elif options.out is not None or options.vars_ or options.vars_file or options.variables or options.still:
+        raise UsageError(
+            "--variants renders a list; --out, --vars, --vars-file, --variables and --still are for a single "
+            "clip. Use --out-dir and --out-name, and --rows 5 for one row of a list.",
+            rule="variants-and-vars",
+        )
+    if options.out == "-" and options.json_:
+        raise UsageError(
+            "--out - and --json would share standard output; give --out a file.", rule="out-json"
+        )
+    if options.out == "-" and options.poster:
+        raise UsageError("--poster lies beside its clip; give --out a file.", rule="out-poster")
+    if options.still and options.poster:
+        raise UsageError("--still is one picture and has no poster; leave --poster out.", rule="still-poster")
+
+
+def _refuse_list_options(options: Options) -> None:
+    given = {
+        "--out-dir": options.out_dir is not None,
+        "--out-name": options.out_name is not None,
+        "--id": options.id_column is not None,
+        "--use-default": bool(options.use_default),
+        "--rows": options.rows is not None,
+        "--only": options.only is not None,
+        "--retry-failed": options.retry_failed,
+        "--results": options.results is not None,
+        "--bad-rows": options.bad_rows != "stop",
+    }
+    named = [name for name, is_given in given.items() if is_given]
+    if named:
+        raise UsageError(
+            f"{', '.join(named)}: only for a list of rows; add --variants FILE.", rule="list-option"
+        )
+
+
+def _binding(options: Options, poster_s: Fraction | None) -> BindingOptions:
+    return BindingOptions(
+        column_map=parse_pairs(options.map_ or (), "--map"),
+        use_default=tuple(options.use_default or ()),
+        id_column=options.id_column,
+        out_name=options.out_name,
+        skip_bad_rows=choice(options.bad_rows, ("stop", "skip"), "--bad-rows") == "skip",
+        row_ranges=parse_row_ranges(options.rows) if options.rows is not None else None,
+        only=parse_only(options.only) if options.only is not None else None,
+        poster_s=poster_s,
+        poster_button=options.poster_button,
+    )
+
+
+def _single_values(options: Options) -> dict[str, object]:
+    """Later ways of giving a value win: the file, then the JSON text, then single ones."""
+    values: dict[str, object] = {}
+    if options.vars_file is not None:
+        values |= read_values(options.vars_file, "--vars-file")
+    if options.variables is not None:
+        values |= parse_values(options.variables, "--variables")
+    return values | parse_pairs(options.vars_ or (), "--vars")
