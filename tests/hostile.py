@@ -90,8 +90,23 @@ def _pair() -> tuple[socket.socket, socket.socket, int]:
 
 
 def members(session: int) -> list[int]:
-    """Processes of a browser that have not ended."""
-    return _session_members(session)
+    """Processes of a browser that have not ended; what only waits to be reaped by another has."""
+    return [pid for pid in _session_members(session) if not _is_zombie(pid)]
+
+
+def ended(session: int, *, within_s: float = 2) -> bool:
+    """Whether a browser's processes are gone, or go in the time that a machine at work may take for it."""
+    deadline = time.monotonic() + within_s
+    while members(session) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not members(session)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
 
 
 # ---- pages of ours ------------------------------------------------------------------------------
