@@ -173,7 +173,7 @@ class Browser:
         return process, Connection(from_read, to_write)
 
     def _flags(self) -> list[str]:
-        flags = ["--remote-debugging-pipe", f"--user-data-dir={self.folder / 'profile'}"]
+        flags = ["--remote-debugging-pipe=cbor", f"--user-data-dir={self.folder / 'profile'}"]
         if self.options.begin_frame:
             flags += FRAME_FLAGS
         flags += ["--headless", *PICTURE_FLAGS, *WALL_FLAGS]

@@ -1,13 +1,12 @@
 """The Chrome DevTools Protocol over a pair of pipes: requests, replies, events. No process, no page.
 
-Messages are JSON text ended by NUL (`--remote-debugging-pipe`). One thread owns a connection; while it
-waits for a reply it also delivers events, so a handler runs inside `Connection.call` of its own thread. A
-handler may `send` but never `call`: a reply that waits for another reply would nest without end.
+Messages are CBOR (see `cbor`); binary data, such as a screenshot, is bytes. One thread owns a connection;
+while it waits for a reply it also delivers events, so a handler runs inside `Connection.call` of its own
+thread. A handler may `send` but never `call`: a reply that waits for another reply would nest without end.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import time
@@ -15,22 +14,18 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from framepress import cbor
 from framepress.errors import BrowserCrash, FrameTimeout
 
 Params = dict[str, Any]
 EventHandler = Callable[[Params], None]
 ReplyHandler = Callable[[Params], None]
 
-#: Bytes asked of the pipe at a time. A 1080p screenshot is 1 to 4 MB of base64; small reads would cost
+#: Bytes asked of the pipe at a time. A 1080p screenshot is 1 to 3 MB; small reads would cost
 #: a system call each 64 KB.
 READ_BYTES = 1 << 20
 
-#: Bytes from which the picture in a message is cut out before the rest is parsed.
-PARSE_WHOLE_BYTES_MAX = 64 << 10
-
-_PICTURE_KEY = b'"screenshotData":"'
-
-#: Longest message accepted. A 7680x4320 screenshot of noise is about 180 MB of base64.
+#: Longest message accepted. A 7680x4320 screenshot of noise is about 130 MB.
 MESSAGE_BYTES_MAX = 512 << 20
 
 
@@ -66,6 +61,7 @@ class Connection:
         self._outgoing: deque[memoryview] = deque()
         self._incoming: list[bytes] = []
         self._incoming_bytes = 0
+        self._wanted_bytes = cbor.ENVELOPE_BYTES
         self._next_id = 1
         self._waiting: dict[int, tuple[str, ReplyHandler | None]] = {}
         self._replies: dict[int, Params] = {}
@@ -103,7 +99,7 @@ class Connection:
         if session is not None:
             message["sessionId"] = session
         self._waiting[message_id] = (method, on_reply)
-        self._outgoing.append(memoryview(json.dumps(message).encode("ascii") + b"\0"))
+        self._outgoing.append(memoryview(cbor.dumps(message)))
         self._write()
         return message_id
 
@@ -187,19 +183,38 @@ class Connection:
             raise BrowserCrash("Chromium's pipe broke: it has crashed or was killed.") from exc
         if not chunk:
             raise BrowserCrash("Chromium closed its pipe: it has crashed or was killed.")
-        # Only the new chunk is searched for NUL, so a message of many chunks costs linear time.
-        while (end := chunk.find(b"\0")) >= 0:
-            self._incoming.append(chunk[:end])
-            message = b"".join(self._incoming)
-            self._incoming.clear()
-            self._incoming_bytes = 0
-            chunk = chunk[end + 1 :]
-            self._deliver(_parse(message))
-        if chunk:
-            self._incoming.append(chunk)
-            self._incoming_bytes += len(chunk)
-            if self._incoming_bytes > MESSAGE_BYTES_MAX:
-                raise BrowserCrash("Chromium sent a message without end.")
+        self._incoming.append(chunk)
+        self._incoming_bytes += len(chunk)
+        # Chunks are joined once their message is whole, so one of many chunks costs linear time.
+        while self._incoming_bytes >= self._wanted_bytes:
+            data = b"".join(self._incoming)
+            if len(data) < cbor.ENVELOPE_BYTES:
+                self._incoming = [data]
+                return
+            self._wanted_bytes = self._message_bytes(data)
+            if len(data) < self._wanted_bytes:
+                self._incoming = [data]
+                return
+            message, rest = data[: self._wanted_bytes], data[self._wanted_bytes :]
+            self._incoming, self._incoming_bytes = [rest], len(rest)
+            self._wanted_bytes = cbor.ENVELOPE_BYTES
+            self._deliver(self._parsed(message))
+
+    def _message_bytes(self, data: bytes) -> int:
+        try:
+            size = cbor.message_bytes(data)
+        except ValueError as exc:
+            raise BrowserCrash("Chromium wrote something on its pipe that is no message.") from exc
+        if size > MESSAGE_BYTES_MAX:
+            raise BrowserCrash("Chromium sent a message without end.")
+        return size
+
+    def _parsed(self, message: bytes) -> Params:
+        try:
+            parsed: Params = cbor.loads(message)
+        except ValueError as exc:
+            raise BrowserCrash("Chromium sent a message that cannot be read.") from exc
+        return parsed
 
     def _deliver(self, message: Params) -> None:
         message_id = message.get("id")
@@ -213,16 +228,3 @@ class Connection:
             self._replies[message_id] = message
         elif "error" not in message:
             on_reply(message.get("result", {}))
-
-
-def _parse(message: bytes) -> Params:
-    """A message as JSON. The picture in a long one stays bytes: parsing 3 MB of base64 takes as long as
-    decoding it."""
-    if len(message) < PARSE_WHOLE_BYTES_MAX or (begin := message.find(_PICTURE_KEY)) < 0:
-        whole: Params = json.loads(message)
-        return whole
-    begin += len(_PICTURE_KEY)
-    end = message.index(b'"', begin)
-    parsed: Params = json.loads(message[:begin] + message[end:])
-    parsed["result"]["screenshotData"] = message[begin:end]
-    return parsed

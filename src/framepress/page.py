@@ -6,7 +6,6 @@ frame (`seek`, then `draw`), because extra frames are visible to the page.
 
 from __future__ import annotations
 
-import base64
 import re
 import time
 from collections.abc import Mapping
@@ -334,7 +333,8 @@ class Page:
                 params = {"format": "png", "optimizeForSpeed": True, "captureBeyondViewport": False}
                 data = self._call("Page.captureScreenshot", params).get("data")
             if data:
-                return base64.b64decode(data)
+                picture: bytes = data
+                return picture
             self._past(deadline, frame_index)
         raise BrowserCrash(f"Chromium gave no picture of frame {frame_index}.", rule="no-picture")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from framepress.cdp import Connection
@@ -25,7 +24,7 @@ class PageRequests:
         self._session = session
         self._troubles = troubles
         self._site: Site | None = None
-        self._document = ""
+        self._document = b""
         self._addresses: dict[str, str] = {}
         self.in_flight: dict[str, str] = {}
         self.workers: list[str] = []
@@ -53,7 +52,7 @@ class PageRequests:
     def serve(self, site: Site, html: str) -> None:
         """From now on answer with these files, and `html` for the document itself."""
         self._site = site
-        self._document = base64.b64encode(html.encode("utf-8")).decode("ascii")
+        self._document = html.encode("utf-8")
         self.in_flight.clear()
         self._addresses.clear()
         for session in self.workers:
@@ -81,14 +80,14 @@ class PageRequests:
         served = site.read(path)
         if served is None:
             self._trouble("missing", kind, url)
-            self._fulfil(event, "", "text/plain", lasting=False, status=404)
+            self._fulfil(event, b"", "text/plain", lasting=False, status=404)
             return
         if served.animated and kind == "image":
             self._trouble("animated", kind, url)
         self._fulfil(event, served.body, served.content_type, lasting=path in site.lasting)
 
     def _fulfil(
-        self, event: dict[str, Any], body: str, content: str, *, lasting: bool, status: int = 200
+        self, event: dict[str, Any], body: bytes, content: str, *, lasting: bool, status: int = 200
     ) -> None:
         params = {
             "requestId": event["requestId"],

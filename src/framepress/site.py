@@ -5,7 +5,6 @@ Nothing outside the folder is reachable, by `..`, by a link, or by another host.
 
 from __future__ import annotations
 
-import base64
 import mimetypes
 import re
 from collections.abc import Mapping
@@ -16,10 +15,10 @@ from urllib.parse import unquote, urlsplit
 #: `.invalid` never resolves (RFC 6761), and an https origin is a secure context, as on a real site.
 HOST_SUFFIX = "framepress.invalid"
 
-#: Bytes of one file that a page may load. Larger ones would be copied through the pipe as base64.
+#: Bytes of one file that a page may load. They are copied through the pipe.
 FILE_BYTES_MAX = 256 << 20
 
-#: Bytes of files kept in memory per site, so that a row does not read and encode them again.
+#: Bytes of files kept in memory per site, so that a row does not read them again.
 MEMORY_BYTES_MAX = 256 << 20
 
 _TYPES = {
@@ -42,7 +41,7 @@ _TYPES = {
 class Served:
     """One file, ready for the pipe."""
 
-    body: str
+    body: bytes
     content_type: str
     animated: bool
 
@@ -105,7 +104,7 @@ class Site:
             data = target.read_bytes()
         except (OSError, ValueError, RuntimeError):
             return None
-        return Served(base64.b64encode(data).decode("ascii"), content_type(path), is_animated(data))
+        return Served(data, content_type(path), is_animated(data))
 
     def _remember(self, path: str, served: Served) -> None:
         if self._memory_bytes + len(served.body) <= MEMORY_BYTES_MAX:
