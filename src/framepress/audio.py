@@ -16,10 +16,10 @@ import numpy as np
 from av.codec.context import Flags
 from numpy.typing import NDArray
 
-from . import keys
-from .errors import AssetError, EncodeError
-from .sound import SAMPLE_RATE, Samples, audio_frames, change_speed, read_sound
-from .streams import AudioTrack
+from framepress import keys
+from framepress.errors import AssetError, EncodeError
+from framepress.sound import SAMPLE_RATE, Samples, audio_frames, change_speed, read_sound
+from framepress.streams import AudioTrack
 
 #: Bits per second: transparent for stereo in listening tests, and 144 kB for six seconds.
 AAC_BIT_RATE = 192_000

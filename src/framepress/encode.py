@@ -20,10 +20,10 @@ import numpy as np
 from av.codec.context import Flags
 from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc
 
-from .errors import EncodeError, InternalError
-from .pictures import Picture, PictureReader
-from .settings import Preset
-from .streams import Segment
+from framepress.errors import EncodeError, InternalError
+from framepress.pictures import Picture, PictureReader
+from framepress.settings import Preset
+from framepress.streams import Segment
 
 #: Seconds between key frames: a player seeks in about this step, and a longer GOP saves little.
 KEY_FRAME_INTERVAL_S = 2

@@ -18,9 +18,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import FileCheckError, InternalError
-from .mp4_tables import BadTables, MovieTables, TrackTables, read_movie
-from .pictures import FrameSummary, frame_summary
+from framepress.errors import FileCheckError, InternalError
+from framepress.mp4_tables import BadTables, MovieTables, TrackTables, read_movie
+from framepress.pictures import FrameSummary, frame_summary
 
 #: Code values by which the mean of luma may move in encoding. CRF 51 moves it by under 3.
 _MEAN_TOLERANCE = 8.0

@@ -25,10 +25,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .errors import InternalError, RowsError
-from .ledger_file import RunLock, connect, faults, run_path
-from .ledger_rows import LedgerRow, ReadRow, UnreadRow, inserted, ledger_row, to_json
-from .lexeme import loads
+from framepress.errors import InternalError, RowsError
+from framepress.ledger_file import RunLock, connect, faults, run_path
+from framepress.ledger_rows import LedgerRow, ReadRow, UnreadRow, inserted, ledger_row, to_json
+from framepress.lexeme import loads
 
 #: Rows per transaction while a list is read in, and per page while it is read out.
 PAGE_ROWS = 1_000

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from .errors import EnvironmentFault, StorageFault, UsageError
+from framepress.errors import EnvironmentFault, StorageFault, UsageError
 
 #: Raised when the tables change. A ledger of another version is refused, never guessed at.
 SCHEMA_VERSION = 1

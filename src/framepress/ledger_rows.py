@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .errors import RowValueError
-from .lexeme import dumps
+from framepress.errors import RowValueError
+from framepress.lexeme import dumps
 
 # Made once: json.dumps with options makes one per call, which is most of its time.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))

@@ -18,8 +18,8 @@ from typing import Any
 
 import av
 
-from .errors import InternalError, StorageFault
-from .streams import AudioTrack, VideoTrack
+from framepress.errors import InternalError, StorageFault
+from framepress.streams import AudioTrack, VideoTrack
 
 #: Samples per AAC access unit (ISO/IEC 14496-3, frameLengthFlag 0).
 AAC_FRAME_SAMPLES = 1024

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 
-from .errors import RowValueError, UsageError
+from framepress.errors import RowValueError, UsageError
 
 #: Bytes of one component: what common file systems take.
 COMPONENT_BYTES_MAX = 255

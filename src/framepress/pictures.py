@@ -30,7 +30,7 @@ from av.video.reformatter import (
 )
 from numpy.typing import NDArray
 
-from .errors import BrowserCrash, EncodeError, InternalError
+from framepress.errors import BrowserCrash, EncodeError, InternalError
 
 Picture = av.VideoFrame
 

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import StorageFault
-from .ledger import Ledger
-from .lexeme import dumps
-from .partial import replacing
+from framepress.errors import StorageFault
+from framepress.ledger import Ledger
+from framepress.lexeme import dumps
+from framepress.partial import replacing
 
 #: Our columns, after the list's own; ``fp_`` goes in front of one that the list has too.
 COLUMNS = ("status", "file", "poster", "seconds", "bytes", "error")

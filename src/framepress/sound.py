@@ -20,7 +20,7 @@ import numpy as np
 from av.filter import Graph
 from numpy.typing import NDArray
 
-from .errors import AssetError
+from framepress.errors import AssetError
 
 #: Samples are float32, full scale 1.0, shape (channels, samples).
 Samples = NDArray[np.float32]

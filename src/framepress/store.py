@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from .errors import InternalError, StorageFault
-from .mp4_metadata import read_comment
-from .partial import is_left_behind, partial_name
+from framepress.errors import InternalError, StorageFault
+from framepress.mp4_metadata import read_comment
+from framepress.partial import is_left_behind, partial_name
 
 #: The version of provenance we write and understand.
 PROVENANCE_VERSION = 1

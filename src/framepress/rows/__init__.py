@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import RowsError
-from .base import BadRow, Row, RowSource
-from .csv_rows import CsvRows
-from .json_rows import JsonArray, JsonLines
-from .lines import Peekable, begin
+from framepress.errors import RowsError
+from framepress.rows.base import BadRow, Row, RowSource
+from framepress.rows.csv_rows import CsvRows
+from framepress.rows.json_rows import JsonArray, JsonLines
+from framepress.rows.lines import Peekable, begin
 
 __all__ = ["BadRow", "Row", "RowSource", "open_rows"]
 

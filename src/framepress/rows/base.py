@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ..errors import InternalError, RowsError, RowValueError
+from framepress.errors import InternalError, RowsError, RowValueError
 
 #: Bytes (UTF-8) of one value. Far above any text on a picture; a whole document in a cell is a mistake.
 VALUE_BYTES_MAX = 1_000_000

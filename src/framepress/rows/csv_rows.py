@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
-from ..errors import RowsError
-from .base import (
+from framepress.errors import RowsError
+from framepress.rows.base import (
     COLUMNS_MAX,
     ROW_BYTES_MAX,
     VALUE_BYTES_MAX,
@@ -24,7 +24,7 @@ from .base import (
     quoted,
     tidy_name,
 )
-from .lines import Line, Peekable, decode_line, read_lines
+from framepress.rows.lines import Line, Peekable, decode_line, read_lines
 
 #: In order of preference where a header reads equally well with several.
 DELIMITERS = (",", ";", "\t")

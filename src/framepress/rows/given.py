@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from ..lexeme import Lexeme
-from .base import BadRow, Row, RowSource, oversize, tidy_name
+from framepress.lexeme import Lexeme
+from framepress.rows.base import BadRow, Row, RowSource, oversize, tidy_name
 
 #: What messages call a list that has no file; a row's line is its number.
 GIVEN_NAME = "rows"

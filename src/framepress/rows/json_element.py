@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..lexeme import Lexeme
-from .base import COLUMNS_MAX, VALUE_BYTES_MAX, oversize, quoted, tidy_name
+from framepress.lexeme import Lexeme
+from framepress.rows.base import COLUMNS_MAX, VALUE_BYTES_MAX, oversize, quoted, tidy_name
 
 #: Levels of lists and objects inside a row. They only pass through; deeper ones would exhaust the stack.
 DEPTH_MAX = 32

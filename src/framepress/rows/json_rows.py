@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from ..errors import RowsError
-from .base import ROW_BYTES_MAX, BadRow, Row, RowSource
-from .json_element import ElementParser
-from .lines import Line, Peekable, decode_line, read_lines
+from framepress.errors import RowsError
+from framepress.rows.base import ROW_BYTES_MAX, BadRow, Row, RowSource
+from framepress.rows.json_element import ElementParser
+from framepress.rows.lines import Line, Peekable, decode_line, read_lines
 
 _BLANK = re.compile(r"[ \t\r\n]*")
 #: Characters at the end of the buffer within which a parser's complaint may be due to the missing rest:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from ..errors import RowsError
-from .base import CHUNK_BYTES, ROW_BYTES_MAX
+from framepress.errors import RowsError
+from framepress.rows.base import CHUNK_BYTES, ROW_BYTES_MAX
 
 #: What a file begins with that is not text in UTF-8, and what to call it.
 _OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (

@@ -8,8 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..errors import UsageError
-from .base import quoted, tidy_name
+from framepress.errors import UsageError
+from framepress.rows.base import quoted, tidy_name
 
 
 @dataclass(frozen=True, slots=True)
