@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framepress.html_scan import Kind, Lines, decode_attribute, scan
+from framepress.html_attributes import decode_attribute
+from framepress.html_parts import Kind, Lines
+from framepress.html_scan import scan
 
 html5lib = pytest.importorskip("html5lib")
 

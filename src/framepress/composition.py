@@ -16,7 +16,8 @@ from pathlib import Path
 from framepress.declarations import Declaration, parse_declarations
 from framepress.errors import CompositionError, InputError, RowValueError
 from framepress.escaping import Language, Layer, NotFitting
-from framepress.html_scan import Kind, Lines, Scan, StartTag, scan
+from framepress.html_parts import Kind, Scan, StartTag, placer
+from framepress.html_scan import scan
 from framepress.js_scan import PLACEHOLDER
 from framepress.keys import composition_digest, digest_bytes, digest_file
 from framepress.references import relative_path, static_files
@@ -254,8 +255,7 @@ class Composition:
         return _document(html, facts), facts
 
     def _read_finished(self, html: str) -> PageFacts:
-        lines = Lines(html)
-        elements = _elements(scan(html), None, None, _placer(self.name, lines))
+        elements = _elements(scan(html), None, None, placer(self.name, html))
         hidden = [replace(element, from_row=frozenset(element.attributes)) for element in elements]
         return read_page(hidden, self.name, self._audio_path)
 
@@ -332,14 +332,6 @@ def _element(
 def _filled(value: str, texts: list[str]) -> str:
     literals = value.split(PLACEHOLDER)
     return literals[0] + "".join(text + literal for text, literal in zip(texts, literals[1:], strict=True))
-
-
-def _placer(name: str, lines: Lines) -> Callable[[int], str]:
-    def place(offset: int) -> str:
-        line, column = lines.place(offset)
-        return f"{name}:{line}:{column}"
-
-    return place
 
 
 def _find_file(path: Path) -> Path:
@@ -450,7 +442,7 @@ def load_composition(path: str | Path) -> Composition:
     page = scan(source)
     if not page.tags:
         raise CompositionError(f"{file}: not HTML: there is no element in it.", rule="html-none")
-    place = _placer(file.name, Lines(source))
+    place = placer(file.name, source)
     declarations, cut = _declarations_block(source, page, place)
     _check_base(page, place)
     draft = Composition(file, file.parent, source, declarations, {}, "", cut)

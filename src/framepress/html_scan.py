@@ -9,109 +9,11 @@ Scripting counts as enabled, so `<noscript>` is raw text, as it is in the browse
 
 from __future__ import annotations
 
-import html
 import re
-from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
-from enum import Enum
-from functools import cached_property
-from html.entities import html5 as _NAMED
 
-
-class Kind(Enum):
-    """What a region of the file is."""
-
-    TEXT = "text"
-    RCDATA = "rcdata"  # title, textarea: character references count, tags do not
-    RAW = "raw"  # xmp, iframe, noembed, noframes, noscript, plaintext
-    SCRIPT = "script"
-    STYLE = "style"
-    FOREIGN_CODE = "foreign-code"  # text of a script or style element inside SVG or MathML
-    CDATA = "cdata"
-    COMMENT = "comment"  # bogus ones and processing instructions too
-    DOCTYPE = "doctype"
-    START_TAG = "start-tag"
-    END_TAG = "end-tag"
-
-
-@dataclass(frozen=True, slots=True)
-class Attribute:
-    """One attribute. `value` is decoded; `start` is the offset of the name; the value lies at
-    ``[value_start, value_end)`` without its quotes; `quote` is ``""`` for unquoted and absent values.
-    """
-
-    name: str
-    value: str
-    start: int
-    value_start: int
-    value_end: int
-    quote: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartTag:
-    """A start tag. `parent` is the index, in `Scan.tags`, of the element it stands in, or -1."""
-
-    name: str
-    start: int
-    end: int
-    attributes: tuple[Attribute, ...]
-    parent: int
-    depth: int
-    foreign: bool
-
-    def attribute(self, name: str) -> Attribute | None:
-        """The first attribute of that (lower-case) name, which is the one that counts."""
-        for attribute in self.attributes:
-            if attribute.name == name:
-                return attribute
-        return None
-
-    def get(self, name: str) -> str | None:
-        attribute = self.attribute(name)
-        return None if attribute is None else attribute.value
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """``[start, end)`` of the file. `tag` is the tag itself, or the element that text stands in, or None.
-
-    `in_body` is false for text before anything that opens the body.
-    """
-
-    kind: Kind
-    start: int
-    end: int
-    tag: StartTag | None = None
-    in_body: bool = True
-
-
-@dataclass(frozen=True)
-class Scan:
-    """All of a file: `regions` cover it without gaps, in order; `tags` are its start tags, in order."""
-
-    tags: list[StartTag]
-    regions: list[Region]
-
-    @cached_property
-    def _starts(self) -> list[int]:
-        return [region.start for region in self.regions]
-
-    def region_at(self, offset: int) -> Region:
-        return self.regions[bisect_right(self._starts, offset) - 1]
-
-
-class Lines:
-    """Offsets to ``(line, column)``, both from 1."""
-
-    def __init__(self, text: str) -> None:
-        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
-
-    def place(self, offset: int) -> tuple[int, int]:
-        line = bisect_right(self._starts, offset)
-        return line, offset - self._starts[line - 1] + 1
-
+from framepress.html_attributes import lower, read_attributes
+from framepress.html_parts import WHITE_SPACE, Attribute, Kind, Region, Scan, StartTag
 
 _VOID = frozenset(
     """
@@ -135,44 +37,9 @@ _BREAKOUT = frozenset(
 #: Elements of SVG and MathML whose content is HTML again.
 _INTEGRATION = frozenset(("foreignobject", "desc", "title", "mi", "mo", "mn", "ms", "mtext"))
 
-_WS = "\t\n\f\r "
-_TAG_NAME = re.compile(rf"[^{_WS}/>]*+")
-_ATTRIBUTE = re.compile(
-    rf"""[{_WS}/]*+
-    (?P<name>[^{_WS}/>][^{_WS}/>=]*+)
-    (?:[{_WS}]*+ (?P<eq>=) [{_WS}]*+
-       (?: "(?P<double>[^"]*+)(?P<closed>"?)
-         | '(?P<single>[^']*+)(?P<closed_single>'?)
-         | (?P<bare>[^{_WS}>"'][^{_WS}>]*+)
-         | (?=>) ) )?""",
-    re.VERBOSE,
-)
-_TAG_REST = re.compile(rf"[{_WS}/]*+")
+_TAG_NAME = re.compile(rf"[^{WHITE_SPACE}/>]*+")
 _COMMENT_END = re.compile(r"--!?>")
-_SCRIPT_MARK = re.compile(rf"<!--|-->|<(/?)script(?=[{_WS}/>])", re.IGNORECASE | re.ASCII)
-_REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|[A-Za-z][A-Za-z0-9]*;?)")
-
-
-def decode_attribute(raw: str) -> str:
-    """An attribute value with its character references decoded, by the rules that hold in attributes.
-
-    Unlike in text, a named reference without its semicolon stays as it is before ``=`` or a letter, so that
-    ``?a=1&copy=2`` keeps its meaning.
-    """
-    if "&" not in raw:
-        return raw
-
-    def decode(match: re.Match[str]) -> str:
-        found = match.group()
-        if found[1] == "#":
-            return html.unescape(found)
-        if found[1:] not in _NAMED:
-            return found
-        if not found.endswith(";") and raw[match.end() : match.end() + 1] == "=":
-            return found
-        return _NAMED[found[1:]]
-
-    return _REFERENCE.sub(decode, raw)
+_SCRIPT_MARK = re.compile(rf"<!--|-->|<(/?)script(?=[{WHITE_SPACE}/>])", re.IGNORECASE | re.ASCII)
 
 
 def script_end(text: str, start: int) -> int:
@@ -270,37 +137,11 @@ class _Scanner:
             return self.add(Kind.CDATA, less, self.after("]]>", less + 9))
         return self.add(Kind.COMMENT, less, self.after(">", less + 2))
 
-    def attributes(self, position: int) -> tuple[list[Attribute], int, bool]:
-        """Attributes from `position` on, the offset behind the tag (-1: there is none), self-closing."""
-        text = self.text
-        found: list[Attribute] = []
-        seen: set[str] = set()
-        while match := _ATTRIBUTE.match(text, position):
-            position = match.end()
-            quote, span = "", (position, position)
-            for group, mark, closed in (("double", '"', "closed"), ("single", "'", "closed_single")):
-                if match[group] is not None:
-                    if not match[closed]:
-                        return found, -1, False
-                    quote, span = mark, match.span(group)
-            if match["bare"] is not None:
-                span = match.span("bare")
-            name = _lower(match["name"])
-            if name not in seen:
-                seen.add(name)
-                value = decode_attribute(text[span[0] : span[1]])
-                found.append(Attribute(name, value, match.start("name"), span[0], span[1], quote))
-        rest = _TAG_REST.match(text, position)
-        end = rest.end() if rest else position
-        if end >= len(text):
-            return found, -1, False
-        return found, end + 1, end > position and text[end - 1] == "/"
-
     def start_tag(self, less: int) -> int:
         match = _TAG_NAME.match(self.text, less + 1)
         assert match is not None
-        name = _lower(match.group())
-        attributes, end, self_closing = self.attributes(match.end())
+        name = lower(match.group())
+        attributes, end, self_closing = read_attributes(self.text, match.end())
         if end < 0:
             return self.add(Kind.START_TAG, less, len(self.text))
         if self.foreign and _leaves_foreign(name, attributes):
@@ -356,8 +197,8 @@ class _Scanner:
     def end_tag(self, less: int) -> int:
         match = _TAG_NAME.match(self.text, less + 2)
         assert match is not None
-        name = _lower(match.group())
-        _, end, _ = self.attributes(match.end())
+        name = lower(match.group())
+        _, end, _ = read_attributes(self.text, match.end())
         if end < 0:
             return self.add(Kind.END_TAG, less, len(self.text))
         if self.foreign and name in ("p", "br"):
@@ -370,13 +211,8 @@ class _Scanner:
         return self.add(Kind.END_TAG, less, end)
 
 
-def _lower(name: str) -> str:
-    """ASCII lower case; other letters stay."""
-    return name.lower() if name.isascii() else re.sub("[A-Z]+", lambda match: match.group().lower(), name)
-
-
 def _raw_end(name: str) -> re.Pattern[str]:
-    return re.compile(rf"</{name}(?=[{_WS}/>])", re.IGNORECASE | re.ASCII)
+    return re.compile(rf"</{name}(?=[{WHITE_SPACE}/>])", re.IGNORECASE | re.ASCII)
 
 
 def _leaves_foreign(name: str, attributes: list[Attribute]) -> bool:

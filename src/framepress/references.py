@@ -17,14 +17,14 @@ from urllib.parse import unquote
 from framepress.css_scan import scan_css
 from framepress.errors import AssetError
 from framepress.escaping import scheme_of
-from framepress.html_scan import Kind, Lines, Scan, StartTag, scan
+from framepress.html_parts import WHITE_SPACE, Kind, Scan, StartTag, placer
+from framepress.html_scan import scan
 
 #: Bytes of a style sheet or a framed document that is searched for addresses.
 _TEXT_BYTES_MAX = 20 * 1024 * 1024
 #: Files one composition may refer to.
 _FILE_COUNT_MAX = 10_000
 
-_WS = " \t\n\f\r"
 _LOADING_RELS = frozenset(("stylesheet", "preload", "modulepreload"))
 _SRC_TAGS = frozenset(
     ("img", "source", "audio", "video", "script", "iframe", "embed", "track", "input", "frame")
@@ -44,10 +44,10 @@ def srcset_addresses(value: str) -> list[str]:
     addresses = []
     position, length = 0, len(value)
     while position < length:
-        while position < length and value[position] in _WS + ",":
+        while position < length and value[position] in WHITE_SPACE + ",":
             position += 1
         start = position
-        while position < length and value[position] not in _WS:
+        while position < length and value[position] not in WHITE_SPACE:
             position += 1
         address = value[start:position]
         if not address:
@@ -109,7 +109,7 @@ def addresses_in_css(text: str) -> Iterator[Found]:
 
 def is_remote(address: str) -> bool:
     """Whether an address names something on another host."""
-    stripped = address.strip(_WS)
+    stripped = address.strip(WHITE_SPACE)
     return stripped.startswith("//") or scheme_of(stripped) in ("http", "https", "ftp", "ws", "wss")
 
 
@@ -125,7 +125,7 @@ def relative_path(address: str, base: str) -> str | None:
     Raises:
         ValueError: it leaves the folder, or is no path at all.
     """
-    address = address.strip(_WS)
+    address = address.strip(WHITE_SPACE)
     if not address or address.startswith(("#", "//", "?")) or scheme_of(address):
         return None
     path = unquote(address.split("#")[0].split("?")[0], errors="strict")
@@ -197,23 +197,14 @@ class _Collector:
             text = _text_of(self.files[relative])
             if text is None:
                 continue
-            lines = Lines(text)
-            base = posixpath.dirname(relative)
+            base, place = posixpath.dirname(relative), placer(relative, text)
             found = addresses_in_css(text) if relative.lower().endswith(".css") else _html_addresses(text)
             for item in found:
-                self.take(item, base, _placer(relative, lines))
+                self.take(item, base, place)
 
 
 def _html_addresses(text: str) -> Iterator[Found]:
     return addresses_in_html(text, scan(text))
-
-
-def _placer(name: str, lines: Lines) -> Callable[[int], str]:
-    def place(offset: int) -> str:
-        line, column = lines.place(offset)
-        return f"{name}:{line}:{column}"
-
-    return place
 
 
 def _why(error: ValueError) -> str:

@@ -25,7 +25,8 @@ from framepress.escaping import (
     encode,
     refused,
 )
-from framepress.html_scan import Attribute, Kind, Lines, Region, Scan, StartTag, scan
+from framepress.html_parts import WHITE_SPACE, Attribute, Kind, Region, Scan, StartTag, placer
+from framepress.html_scan import scan
 from framepress.js_scan import PLACEHOLDER, js_spots, json_spots
 from framepress.references import loaded_attributes, srcset_addresses
 
@@ -383,7 +384,7 @@ _REFUSED_KINDS = {
 
 def _has_text(content: str) -> bool:
     """Whether there is something other than white space before the first placeholder."""
-    return bool(content.split(PLACEHOLDER, maxsplit=1)[0].strip(" \t\n\f\r"))
+    return bool(content.split(PLACEHOLDER, maxsplit=1)[0].strip(WHITE_SPACE))
 
 
 def _attribute_spot(tag: StartTag, name: str, value: str) -> Spot:
@@ -437,12 +438,7 @@ def compile_template(
     Raises:
         CompositionError: a token is malformed or stands where no value may.
     """
-    lines = Lines(source)
-
-    def source_place(offset: int) -> str:
-        line, column = lines.place(offset)
-        return f"{file_name}:{line}:{column}"
-
+    source_place = placer(file_name, source)
     edits: list[tuple[int, int, str]] = [(start, end, "") for start, end in cut]
     cuts = list(edits)
     tokens: list[Token] = []
