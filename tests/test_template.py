@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from framepress.errors import CompositionError
 from framepress.escaping import NotFitting, check_address, css_bare, js_literal
-from framepress.template import Template, compile_template
+from framepress.template import Template
+from framepress.template_compiler import compile_template
 from text_values import VALUES, Engine
 
 html5lib = pytest.importorskip("html5lib")

@@ -21,7 +21,8 @@ from framepress.html_scan import scan
 from framepress.js_scan import PLACEHOLDER
 from framepress.keys import composition_digest, digest_bytes, digest_file
 from framepress.references import relative_path, static_files
-from framepress.template import Template, compile_template
+from framepress.template import Template
+from framepress.template_compiler import compile_template
 from framepress.timing import AudioElement, Element, PageFacts, frame_count, read_page, scaled_size
 
 __all__ = [
