@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
-from framepress.declarations import Declaration, parse_declarations
+from framepress.composition_file import find_file, read_html
+from framepress.declarations import Declaration
+from framepress.declarations_block import read_declarations
+from framepress.elements import Element, page_elements
 from framepress.errors import CompositionError, InputError, RowValueError
 from framepress.escaping import Language, Layer, NotFitting
-from framepress.html_parts import Kind, Scan, StartTag, placer
+from framepress.html_parts import Scan, placer
 from framepress.html_scan import scan
-from framepress.js_scan import PLACEHOLDER
 from framepress.keys import composition_digest, digest_bytes, digest_file
+from framepress.page_facts import AudioElement, PageFacts, read_page
 from framepress.references import relative_path, static_files
 from framepress.template import Template
 from framepress.template_compiler import compile_template
-from framepress.timing import AudioElement, Element, PageFacts, frame_count, read_page, scaled_size
+from framepress.timing import frame_count, scaled_size
 
 __all__ = [
     "AudioElement",
@@ -35,42 +37,12 @@ __all__ = [
     "scaled_size",
 ]
 
-#: Bytes of an HTML file. A page with many inlined pictures stays below; more is a mistake.
-HTML_BYTES_MAX = 20 * 1024 * 1024
 
-_DECLARATIONS_TYPE = "application/hyperframes-vars"
-_MEDIA_TAGS = frozenset(("audio", "video", "source"))
-_RELEVANT = re.compile(
-    r"data-(?:width|height|composition-id|composition-src|composition-variables|var-text|var-src|start)$"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A composition with one row's values filled in.
-
-    Attributes:
-        html: declarations removed, tokens replaced.
-        width, height: pixels as composed, even.
-        fps: data-fps, or None.
-        duration: seconds; None: unknown until loaded.
-        duration_from: ``"root"`` if its own attribute says so; ``"elements"``: the end of the last of them,
-            while timelines and animations may end later; empty if unknown.
-        background: data-bg, or None.
-        seed: data-seed, or None: the composition's digest seeds.
-        has_timeline_wait: registered timelines are waited for (no data-no-timeline).
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document(PageFacts):
+    """A composition with one row's values filled in. `html`: declarations removed, tokens replaced."""
 
     html: str
-    width: int
-    height: int
-    fps: Fraction | None
-    duration: Fraction | None
-    duration_from: str
-    background: str | None
-    audio: tuple[AudioElement, ...]
-    seed: str | None
-    has_timeline_wait: bool
 
 
 @dataclass(frozen=True)
@@ -173,7 +145,7 @@ class Composition:
             return self._plain_facts
         completed = self.complete(template, values)
         if self._adds_markup(template, completed):
-            return self.instantiate_with_facts(values, columns=columns)[1]
+            return self.instantiate(values, columns=columns)
         return self._read(template, completed)
 
     @cached_property
@@ -184,7 +156,7 @@ class Composition:
     def _plain_facts(self) -> PageFacts | None:
         """The facts if no row can change them, else None."""
         template = self._plain_template
-        elements = _elements(template.page, template, None, template.place)
+        elements = page_elements(template.page, template, None, template.place)
         if any(element.unknown for element in elements) or "html" in self.types.values():
             return None
         return read_page(elements, self.name, self._audio_path)
@@ -199,7 +171,7 @@ class Composition:
         )
 
     def _read(self, template: Template, values: Mapping[str, str]) -> PageFacts:
-        elements = _elements(template.page, template, values, template.place)
+        elements = page_elements(template.page, template, values, template.place)
         return read_page(elements, self.name, self._audio_path)
 
     def _audio_path(self, element: Element, src: str) -> str:
@@ -228,11 +200,6 @@ class Composition:
             CompositionError: a token without value; size, rate or times that break a rule.
             RowValueError: a value that cannot stand at its place.
         """
-        return self.instantiate_with_facts(values, columns=columns)[0]
-
-    def instantiate_with_facts(
-        self, values: Mapping[str, str], *, columns: Iterable[str] = ()
-    ) -> tuple[Document, PageFacts]:
         template = self.template(columns, values)
         completed = self.complete(template, values)
         try:
@@ -253,10 +220,10 @@ class Composition:
         else:
             facts = self._read(template, completed)
             self._check_shape(template.page, html)
-        return _document(html, facts), facts
+        return Document(html=html, **{one.name: getattr(facts, one.name) for one in fields(facts)})
 
     def _read_finished(self, html: str) -> PageFacts:
-        elements = _elements(scan(html), None, None, placer(self.name, html))
+        elements = page_elements(scan(html), None, None, placer(self.name, html))
         hidden = [replace(element, from_row=frozenset(element.attributes)) for element in elements]
         return read_page(hidden, self.name, self._audio_path)
 
@@ -272,150 +239,6 @@ class Composition:
 
 def _shape(page: Scan) -> list[tuple[str, tuple[str, ...], int]]:
     return [(tag.name, tuple(a.name for a in tag.attributes), tag.parent) for tag in page.tags]
-
-
-def _document(html: str, facts: PageFacts) -> Document:
-    return Document(
-        html=html,
-        width=facts.width,
-        height=facts.height,
-        fps=facts.fps,
-        duration=facts.duration,
-        duration_from=facts.duration_from,
-        background=facts.background,
-        audio=facts.audio,
-        seed=facts.seed,
-        has_timeline_wait=facts.has_timeline_wait,
-    )
-
-
-def _elements(
-    page: Scan, template: Template | None, values: Mapping[str, str] | None, place: Callable[[int], str]
-) -> list[Element]:
-    """The start tags that say something about size, time or sound.
-
-    Args:
-        values: None: attributes with tokens are unknown.
-    """
-    elements = []
-    for index, tag in enumerate(page.tags):
-        if tag.name in _MEDIA_TAGS or any(_RELEVANT.match(attribute.name) for attribute in tag.attributes):
-            elements.append(_element(index, tag, template, values, place(tag.start)))
-    return elements
-
-
-def _element(
-    index: int, tag: StartTag, template: Template | None, values: Mapping[str, str] | None, where: str
-) -> Element:
-    attributes: dict[str, str] = {}
-    touched = []
-    for attribute in tag.attributes:
-        value = attribute.value
-        if PLACEHOLDER in value:
-            touched.append(attribute.name)
-            if values is not None and template is not None:
-                names = template.names_between(attribute.value_start, attribute.value_end)
-                value = _filled(value, [values[name] for name in names])
-        attributes[attribute.name] = value
-    names_touched = frozenset(touched)
-    return Element(
-        tag=tag.name,
-        attributes=attributes,
-        place=where,
-        line=int(where.rsplit(":", 2)[1]),
-        index=index,
-        parent=tag.parent,
-        from_row=names_touched if values is not None else frozenset(),
-        unknown=frozenset() if values is not None else names_touched,
-    )
-
-
-def _filled(value: str, texts: list[str]) -> str:
-    literals = value.split(PLACEHOLDER)
-    return literals[0] + "".join(text + literal for text, literal in zip(texts, literals[1:], strict=True))
-
-
-def _find_file(path: Path) -> Path:
-    if path.is_dir():
-        file = path / "index.html"
-        if not file.is_file():
-            raise CompositionError(
-                f"{path}: the folder has no index.html; name the HTML file itself.",
-                rule="composition-missing",
-            )
-        return file
-    if not path.exists():
-        raise CompositionError(
-            f"{path}: there is no such file; expected an HTML file, or a folder with index.html.",
-            rule="composition-missing",
-        )
-    if not path.is_file():
-        raise CompositionError(f"{path}: not a file; expected an HTML file.", rule="composition-missing")
-    return path
-
-
-def _read_html(path: Path) -> tuple[bytes, str]:
-    try:
-        if path.stat().st_size > HTML_BYTES_MAX:
-            raise CompositionError(
-                f"{path}: larger than {HTML_BYTES_MAX // 1024**2} MB; keep pictures in files beside it.",
-                rule="html-size",
-            )
-        data = path.read_bytes()
-    except OSError as error:
-        raise CompositionError(f"{path} cannot be read: {error.strerror}.", rule="html-unreadable") from error
-    if not data.strip():
-        raise CompositionError(f"{path}: the file is empty; expected HTML.", rule="html-empty")
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise CompositionError(f"{path}: the file is UTF-16; save it as UTF-8.", rule="html-encoding")
-    zero = data.find(b"\0")
-    if zero >= 0:
-        raise CompositionError(
-            f"{path}: not HTML: there is a NUL byte at offset {zero}; expected text in UTF-8.",
-            rule="html-binary",
-        )
-    try:
-        return data, data.removeprefix(b"\xef\xbb\xbf").decode()
-    except UnicodeDecodeError as error:
-        before = data[: error.start]
-        line = before.count(b"\n") + 1
-        column = error.start - (before.rfind(b"\n") + 1) + 1
-        raise CompositionError(
-            f"{path.name}:{line}:{column}: not UTF-8 (byte {column} of the line); save the file as UTF-8.",
-            rule="html-encoding",
-        ) from error
-
-
-def _declarations_block(
-    source: str, page: Scan, place: Callable[[int], str]
-) -> tuple[dict[str, Declaration], tuple[tuple[int, int], ...]]:
-    """The declared variables, and what has to be cut out."""
-    blocks = [
-        tag
-        for tag in page.tags
-        if tag.name == "script" and (tag.get("type") or "").strip().lower() == _DECLARATIONS_TYPE
-    ]
-    if len(blocks) > 1:
-        raise CompositionError(
-            f"{place(blocks[1].start)}: a second block of declarations; the first is at "
-            f"{place(blocks[0].start)}. Put all of them into one.",
-            rule="declarations-twice",
-        )
-    if not blocks:
-        return {}, ()
-    tag = blocks[0]
-    start = end = tag.end
-    for region in page.regions:
-        if region.kind is Kind.SCRIPT and region.tag is tag:
-            end = region.end
-    close = source.find(">", end)
-    if not re.match(r"</script[\t\n\f\r />]", source[end : end + 10], re.IGNORECASE) or close < 0:
-        raise CompositionError(
-            f"{place(tag.start)}: the block of declarations is not closed; add </script>.",
-            rule="declarations-unclosed",
-        )
-    declarations = parse_declarations(source[start:end], lambda offset: place(start + offset))
-    return declarations, ((tag.start, close + 1),)
 
 
 def _check_base(page: Scan, place: Callable[[int], str]) -> None:
@@ -438,17 +261,17 @@ def load_composition(path: str | Path) -> Composition:
         CompositionError: not HTML, no root, bad declarations, tokens, sizes or times; with place.
         AssetError: a file that it refers to is missing or outside its folder.
     """
-    file = _find_file(Path(path))
-    data, source = _read_html(file)
+    file = find_file(Path(path))
+    data, source = read_html(file)
     page = scan(source)
     if not page.tags:
         raise CompositionError(f"{file}: not HTML: there is no element in it.", rule="html-none")
     place = placer(file.name, source)
-    declarations, cut = _declarations_block(source, page, place)
+    declarations, cut = read_declarations(source, page, place)
     _check_base(page, place)
     draft = Composition(file, file.parent, source, declarations, {}, "", cut)
     template = draft.template()
-    read_page(_elements(template.page, template, None, template.place), file.name, draft._audio_path)
+    read_page(page_elements(template.page, template, None, template.place), file.name, draft._audio_path)
     files = static_files(file.parent, template.text, template.page, "", template.place)
     return replace(draft, files=files, digest=_digest(data, files))
 

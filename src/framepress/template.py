@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -43,10 +43,12 @@ class Address:
     is_list: bool = False
 
     def finished(self, values: Mapping[str, str]) -> str:
-        parts = [self.literals[0]]
-        for name, literal in zip(self.names, self.literals[1:], strict=True):
-            parts += (values[name], literal)
-        return "".join(parts)
+        return filled(self.literals, [values[name] for name in self.names])
+
+
+def filled(literals: Sequence[str], texts: Sequence[str]) -> str:
+    """The literals, one more than the texts, with a text between each two."""
+    return literals[0] + "".join(text + literal for text, literal in zip(texts, literals[1:], strict=True))
 
 
 @dataclass(frozen=True)
