@@ -21,7 +21,7 @@ PIECES = (
     "<img src=x>", "<script>", "</script>", "</SCRIPT >", "</scriptx>", "<!--", "-->", "--!>", "<!-->",
     "<!--->", "-", "<style>", "</style>", "<textarea>", "</textarea>", "<xmp>", "</xmp>", "<iframe>",
     "</iframe>", "<!x>", "<?x>", "</>", "</ x>", "<![CDATA[", "]]>", "<svg>", "</svg>", "<math>",
-    "</math>", "<", ">", '"', "'", "=", "/", " ", "\n", "a", "<a", "&lt;", "<div a=1/>",
+    "</math>", "<", ">", '"', "'", "=", "/", " ", "\n", "q", "<q", "&lt;", "<div a=1/>",
     "<div a='1'b=\"2\">", "<div =a>", "<div a =  b>", "<div a=>", "<DIV ID=X>", "<script/>",
 )  # fmt: skip
 
