@@ -10,6 +10,7 @@ import pytest
 
 from framepress.chromium import find_browser
 from framepress.errors import BrowserMissing
+from program import PAGE, Program
 from stage import Stage, browser_options
 
 
@@ -32,3 +33,13 @@ def stage(browser_path: Path, tmp_path: Path) -> Iterator[Stage]:
     made = Stage(folder, browser_options(browser_path, tmp_path))
     yield made
     made.close()
+
+
+@pytest.fixture
+def program(browser_path: Path, tmp_path: Path) -> Iterator[Program]:
+    """The program in a folder of its own with a small page.html; what it leaves running is ended."""
+    made = Program.at(tmp_path)
+    made.environ["FRAMEPRESS_BROWSER"] = str(browser_path)
+    made.write("page.html", PAGE)
+    yield made
+    made.kill_all()

@@ -131,6 +131,10 @@ class Browser:
                 f"{options.path} does not start{last_words}. Run `framepress doctor`.",
                 rule="browser-does-not-start",
             ) from exc
+        except BaseException:
+            # Ctrl-C while it starts: nobody else knows of it yet.
+            self.kill()
+            raise
         self.version: str = facts["product"].rpartition("/")[2]
 
     def __enter__(self) -> Browser:
@@ -242,18 +246,30 @@ def remove_folder(folder: Path) -> None:
         time.sleep(0.02)
 
 
+def remove_folders_of(pid: int) -> None:
+    """Remove the temporary folders of a process that has ended, or is about to and needs none of them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{TEMP_PREFIX}{pid}-*"):
+        if folder.is_dir() and not folder.is_symlink() and _is_ours(folder):
+            remove_folder(folder)
+
+
 def sweep_temporary_folders() -> int:
     """Remove the temporary folders of processes that no longer live; returns how many."""
     count = 0
     for folder in Path(tempfile.gettempdir()).glob(f"{TEMP_PREFIX}*-*"):
         pid_text = folder.name.removeprefix(TEMP_PREFIX).split("-")[0]
-        if pid_text.isdigit() and not _alive(int(pid_text)) and folder.is_dir() and not folder.is_symlink():
-            with contextlib.suppress(OSError):
-                if hasattr(os, "geteuid") and folder.stat().st_uid != os.geteuid():
-                    continue
+        left = pid_text.isdigit() and not _alive(int(pid_text))
+        if left and folder.is_dir() and not folder.is_symlink() and _is_ours(folder):
             shutil.rmtree(folder, ignore_errors=True)
             count += 1
     return count
+
+
+def _is_ours(folder: Path) -> bool:
+    try:
+        return not hasattr(os, "geteuid") or folder.stat().st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def _alive(pid: int) -> bool:

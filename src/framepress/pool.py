@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 
+from framepress.browser import remove_folders_of
 from framepress.errors import FramepressError, WorkerLost
 from framepress.tasks import Beat, Failed, Reply, Task, WorkerConfig
 
@@ -90,6 +91,8 @@ class _Process:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        # One that was killed has not tidied up.
+        remove_folders_of(self._process.pid)
 
 
 class WorkerPool:

@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import NoReturn, TypeVar
 
+from framepress.browser import remove_folders_of
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
 from framepress.renderer import Renderer, RowTask
@@ -163,6 +164,8 @@ def main() -> None:
     finally:
         if worker is not None:
             worker.renderer.close()
+        # A signal may have come between the making of a folder and the note of its name.
+        remove_folders_of(os.getpid())
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from framepress.composition import Composition
 from framepress.errors import RowsError, RowValueError, UsageError
 from framepress.ledger import Ledger
 from framepress.names import check_out_name, format_out_name, safe_name
-from framepress.rows import RowSource
+from framepress.rows import BadRow, Row, RowSource
 from framepress.rows.select import Only, RowRanges
 from framepress.settings import RenderSettings
 
@@ -60,15 +60,17 @@ def read_rows(
         RowsError: the list cannot be read, or no row of it is meant.
     """
     last = 0
+    seen: dict[str, None] = {}
 
-    def meant(row: object) -> bool:
+    def meant(row: Row | BadRow) -> bool:
         nonlocal last
         on_row()
-        last = number = row.number  # type: ignore[attr-defined]
+        last = number = row.number
+        if options.only is not None and isinstance(row, Row):
+            seen.update(dict.fromkeys(row.values))
         if options.row_ranges is not None and not options.row_ranges(number):
             return False
-        values = getattr(row, "values", None)
-        return options.only is None or values is None or options.only(values)
+        return options.only is None or isinstance(row, BadRow) or options.only(row.values)
 
     with source, ledger.batch():
         ledger.reset_rows()
@@ -78,7 +80,7 @@ def read_rows(
             f"--rows asks for row {options.row_ranges.last}; {source.name} has {last} rows.", rule="rows"
         )
     if options.only is not None:
-        options.only.check_column(ledger.columns() or (options.only.column,))
+        options.only.check_column(source.columns or seen or (options.only.column,))
     if count == 0:
         raise RowsError(f"{source.name}: no row fits --rows and --only.", rule="no-rows")
 
@@ -97,6 +99,9 @@ def bind_rows(
     Raises:
         RowsError: a variable has no column. UsageError: a name in an option does not exist.
     """
+    if not ledger.counts()["read"]:
+        # No row could be read, so the columns are not known: what is wrong with the rows is the news.
+        return
     columns = ledger.columns()
     binder = _RowBinder(list_name, composition, columns, options, settings)
     for number, line, raw in ledger.iter_raw():

@@ -27,6 +27,9 @@ from framepress.timing import parse_fps, parse_seconds
 #: Frame timeouts above this are no timeouts: a day.
 FRAME_TIMEOUT_S_MAX = 86_400.0
 
+#: Workers of one run; each is a browser with a gigabyte at its peak.
+WORKERS_MAX = 256
+
 #: Seconds of page time in which a composition must be ready; one that takes as long for a frame may take
 #: as long to load.
 READY_TIMEOUT_S_MIN = 30.0
@@ -103,13 +106,13 @@ def worker_count(asked: int | None) -> int:
     """How many workers: as asked for, else as processors and memory allow.
 
     Raises:
-        UsageError: fewer than one.
+        UsageError: fewer than one, or too many.
     """
     if asked is None:
         machine = read_machine()
         return default_workers(machine.cpus, machine.available_bytes)
-    if asked < 1:
-        raise UsageError(f"--workers is {asked}; expected at least 1.", rule="workers")
+    if not 1 <= asked <= WORKERS_MAX:
+        raise UsageError(f"--workers is {asked}; expected 1 to {WORKERS_MAX}.", rule="workers")
     return asked
 
 
@@ -208,4 +211,7 @@ def _check_moment(text: str) -> None:
 
 def _refused(exc: ValidationError) -> UsageError:
     first = exc.errors()[0]
-    return UsageError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}.", rule="option")
+    name = str(first["loc"][0]).replace("_", "-")
+    # "Input should be less than or equal to 51"
+    expected = first["msg"].removeprefix("Input should be ")
+    return UsageError(f"--{name} is {first['input']}; expected one {expected}.", rule="option")

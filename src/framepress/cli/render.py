@@ -75,10 +75,10 @@ Force = Annotated[
     bool, typer.Option("--force", help="Render what is there already; overwrite foreign files.")
 ]
 Workers = Annotated[
-    int | None, typer.Option(min=1, max=256, help="Processes at once.  [default: by processors and memory]")
+    int | None, typer.Option(metavar="N", help="Processes at once.  [default: by processors and memory]")
 ]
 Crf = Annotated[
-    int | None, typer.Option(min=1, max=51, help="x264's rate factor, lower is finer.  [default: 18]")
+    int | None, typer.Option(metavar="1-51", help="x264's rate factor, lower is finer.  [default: 18]")
 ]
 Preset = Annotated[str | None, typer.Option(help="x264's preset.  [default: veryfast]")]
 Quality = Annotated[
@@ -104,7 +104,7 @@ Locale = Annotated[str, typer.Option(help="Language of dates and numbers in the 
 Timezone = Annotated[str, typer.Option(help="Time zone of dates in the page.")]
 Now = Annotated[str, typer.Option(help="What the page's clock reads at frame 0, ISO 8601.")]
 SystemFonts = Annotated[bool, typer.Option("--system-fonts", help="Allow this machine's fonts as fallbacks.")]
-FrameTimeout = Annotated[float, typer.Option(min=1, help="Seconds a frame may take.")]
+FrameTimeout = Annotated[float, typer.Option(metavar="S", help="Seconds a frame may take.")]
 BrowserPath = Annotated[
     str | None, typer.Option("--browser", help="Chromium to use.", envvar="FRAMEPRESS_BROWSER")
 ]

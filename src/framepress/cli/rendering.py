@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from framepress.batch import Batch, BatchRequest
-from framepress.browser import BrowserOptions
+from framepress.browser import BrowserOptions, remove_folders_of
 from framepress.cli import show
 from framepress.cli.arguments import parse_pairs, parse_values, read_values
 from framepress.cli.render import Options
@@ -42,6 +42,14 @@ def run(options: Options) -> int:
     Raises:
         FramepressError: the run did not begin, or cannot go on.
     """
+    try:
+        return _run(options)
+    finally:
+        # A signal may have come between the making of a folder and the note of its name.
+        remove_folders_of(os.getpid())
+
+
+def _run(options: Options) -> int:
     settings = render_settings(
         crf=options.crf,
         preset=options.preset,
