@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from framepress.chromium import BrowserFacts, find_browser, installed_copies, read_version
+from framepress.chromium import BrowserFacts, find_browser, installed_copies
+from framepress.chromium_version import read_version
 from framepress.errors import BrowserMissing
 
 SAYS_156 = '#!/bin/sh\necho "Chromium 156.0.8078.79 built on Debian"\n'
