@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from framepress.audio import AudioSpec, audio_key, encode_audio, limit, mix_audio
 from framepress.errors import AssetError, InputError
-from framepress.sound import change_speed, read_sound
+from framepress.resampling import change_speed
+from framepress.sound import read_sound
 from media_tools import run
 
 Mono = NDArray[np.float32]

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from framepress import keys
 from framepress.errors import AssetError, EncodeError
-from framepress.sound import SAMPLE_RATE, Samples, audio_frames, change_speed, read_sound
+from framepress.resampling import SAMPLE_RATE, Samples, audio_frames, change_speed
+from framepress.sound import read_sound
 from framepress.streams import AudioTrack
 
 #: Bits per second: transparent for stereo in listening tests, and 144 kB for six seconds.

@@ -1,4 +1,4 @@
-"""Sound files into samples: decoded, trimmed to the sample, at 48 kHz, at the wanted speed.
+"""Sound files into samples: decoded, trimmed to the sample, at 48 kHz.
 
 Only files, only formats named here: a "music.mp3" that is in truth a playlist would make libav open other
 files. Encoder delays that the file itself declares (LAME's, AAC's, Opus') are dropped by libav; an MP3
@@ -17,15 +17,9 @@ from typing import Any
 
 import av
 import numpy as np
-from av.filter import Graph
-from numpy.typing import NDArray
 
 from framepress.errors import AssetError
-
-#: Samples are float32, full scale 1.0, shape (channels, samples).
-Samples = NDArray[np.float32]
-
-SAMPLE_RATE = 48_000
+from framepress.resampling import SAMPLE_RATE, Samples, as_float, resample
 
 #: libav's demuxers that may be opened; none of them refers to other files.
 _FORMATS = "wav,w64,aiff,mp3,mov,ogg,flac,matroska,aac,caf"
@@ -44,13 +38,6 @@ _LOOP_MAX_S = Fraction(3600)
 
 #: Seconds decoded beyond the wanted end, so that the resampler's filter sees real samples there.
 _MARGIN_S = Fraction(1, 10)
-
-#: atempo's window at 48 kHz, in samples: the power of two not below 1/24 s. It drops the first half of one;
-#: below speed 1 that is too much to give back: events would come late (measured with clicks and steps).
-_TEMPO_WINDOW = 2048
-
-#: Samples given to libav at once.
-_BLOCK = 1 << 16
 
 #: Sizes in a WAV that mean "unknown": written to a pipe.
 _WAV_UNKNOWN = (0, 0xFFFFFFFF, 0x7FFFFFFF)
@@ -76,30 +63,10 @@ def read_sound(path: Path, *, place: str, trim_start: Fraction, length_s: Fracti
     stop = trim_start + (_LOOP_MAX_S if length_s is None else length_s) + _MARGIN_S
     source = _decode(path, place, stop)
     first = round(trim_start * source.rate)
-    samples = _resample(source.samples[:, first:], source.rate)
+    samples = resample(source.samples[:, first:], source.rate)
     if length_s is not None:
         samples = samples[:, : round(length_s * SAMPLE_RATE)]
     return np.repeat(samples, 2, axis=0) if len(samples) == 1 else samples
-
-
-def change_speed(samples: Samples, speed: Fraction) -> Samples:
-    """Play faster or slower at the same pitch, as `playbackRate` does in a browser.
-
-    libavfilter's atempo, in stages between 0.5 and 2: above 2 it leaves sounds out (18 of 48 bursts of 30 ms
-    at speed 4), and from 8 on it aborts the process (PyAV 18.1). An event stays within about a window of the
-    filter (50 ms) of its place, not to the sample as at speed 1.
-
-    Returns:
-        Shape (2, samples / speed, rounded).
-    """
-    wanted = round(samples.shape[1] / speed)
-    while speed > 2:
-        samples, speed = _tempo(samples, Fraction(2)), speed / 2
-    while speed < Fraction(1, 2):
-        samples, speed = _tempo(samples, Fraction(1, 2)), speed * 2
-    if speed != 1:
-        samples = _tempo(samples, speed)
-    return _fit(samples, wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +115,7 @@ def _decode_stream(path: Path, place: str, container: Any, stop: Fraction) -> _S
         if error is not None:
             errors.append(Fraction(count, rate))
             continue
-        block = _as_float(frame)
+        block = as_float(frame)
         if frame.pts is not None:
             at = frame.pts * frame.time_base
             origin = at if origin is None else origin
@@ -185,11 +152,6 @@ def _frames(container: Any, stream: Any) -> Iterator[tuple[Any, Exception | None
                 # Same rate, so the conversion holds nothing back, and the time is the frame's.
                 converted.pts, converted.time_base = frame.pts, frame.time_base
                 yield converted, None
-
-
-def _as_float(frame: Any) -> Samples:
-    samples: Samples = frame.to_ndarray()
-    return samples
 
 
 def _line_up(block: Samples, late_s: Fraction, rate: int) -> tuple[Samples, int]:
@@ -263,57 +225,3 @@ def _ogg_is_short(path: Path) -> bool:
     if len(last) < 27 or len(last) < 27 + last[26]:
         return True
     return len(last) < 27 + last[26] + sum(last[27 : 27 + last[26]])
-
-
-def _resample(samples: Samples, rate: int) -> Samples:
-    """To 48 kHz, in place to the sample: output n is input time n / 48000."""
-    if rate == SAMPLE_RATE or samples.shape[1] == 0:
-        return samples
-    layout = "mono" if len(samples) == 1 else "stereo"
-    resampler = av.AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
-    blocks: list[Samples] = []
-    for frame in audio_frames(samples, rate):
-        blocks.extend(_as_float(out) for out in resampler.resample(frame))
-    blocks.extend(_as_float(out) for out in resampler.resample(None))
-    wanted = round(Fraction(samples.shape[1] * SAMPLE_RATE, rate))
-    return _fit(np.concatenate(blocks, axis=1), wanted)
-
-
-def audio_frames(samples: Samples, rate: int, block: int = _BLOCK) -> Iterator[av.AudioFrame]:
-    """The samples as libav's planar float frames of `block` samples, the last one shorter."""
-    layout = "mono" if len(samples) == 1 else "stereo"
-    for first in range(0, samples.shape[1], block):
-        part = np.ascontiguousarray(samples[:, first : first + block])
-        frame = av.AudioFrame.from_ndarray(part, "fltp", layout)
-        frame.sample_rate, frame.pts, frame.time_base = rate, first, Fraction(1, rate)
-        yield frame
-
-
-def _tempo(samples: Samples, speed: Fraction) -> Samples:
-    """One stage of atempo; what it drops at the front and holds back at the end is given to it as silence."""
-    graph = Graph()
-    source = graph.add(
-        "abuffer",
-        f"sample_rate={SAMPLE_RATE}:sample_fmt=fltp:channel_layout=stereo:time_base=1/{SAMPLE_RATE}",
-    )
-    tempo = graph.add("atempo", f"{float(speed):.9f}")
-    planar = graph.add("aformat", "sample_fmts=fltp:channel_layouts=stereo")
-    sink = graph.add("abuffersink")
-    graph.link_nodes(source, tempo, planar, sink).configure()
-    front = round(_TEMPO_WINDOW // 2 * min(Fraction(1), speed))
-    padded = np.pad(samples, ((0, 0), (front, 2 * _TEMPO_WINDOW)))
-    blocks: list[Samples] = []
-    for frame in [*audio_frames(padded, SAMPLE_RATE), None]:
-        source.push(frame)
-        while True:
-            try:
-                blocks.append(_as_float(sink.pull()))
-            except (av.BlockingIOError, av.EOFError):
-                break
-    return _fit(np.concatenate(blocks, axis=1), round(samples.shape[1] / speed))
-
-
-def _fit(samples: Samples, count: int) -> Samples:
-    """Exactly so many samples: cut, or silence added."""
-    missing = count - samples.shape[1]
-    return samples[:, :count] if missing <= 0 else np.pad(samples, ((0, 0), (0, missing)))
