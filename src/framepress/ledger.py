@@ -17,16 +17,13 @@ died) leaves the row ``bound``, with its attempts counted.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from framepress.errors import InternalError, RowsError
-from framepress.ledger_file import RunLock, connect, faults, run_path
+from framepress.ledger_file import RunDatabase, RunLock, connect, faults, run_path
 from framepress.ledger_rows import LedgerRow, ReadRow, UnreadRow, inserted, ledger_row, to_json
 from framepress.lexeme import loads
 
@@ -67,18 +64,8 @@ _STATE = "CASE WHEN rows.state = 'bound' AND o.state IN ('done', 'failed') THEN 
 _JOINED = "rows LEFT JOIN outcomes o ON o.out = rows.out AND o.key = rows.key"
 
 
-class Ledger:
-    """The ledger of one run, held by one process and used from one thread.
-
-    Every method raises `StorageFault` if the disk is full or the file cannot be read or written; what was
-    recorded before stays.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, lock: RunLock, path: Path) -> None:
-        self.path = path
-        self._db = connection
-        self._lock = lock
-        self._in_batch = False
+class Ledger(RunDatabase):
+    """The ledger of one run; errors of its file and how writes are kept together: see `RunDatabase`."""
 
     @classmethod
     def open(cls, folder: Path, run_id: str, *, fresh: bool = False) -> Ledger:
@@ -99,39 +86,6 @@ class Ledger:
         except BaseException:
             lock.release()
             raise
-
-    def close(self) -> None:
-        try:
-            self._db.close()
-        finally:
-            self._lock.release()
-
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Many writes as one: all are kept, or none if the block raises. In a nested use the outer counts."""
-        if self._in_batch:
-            yield
-            return
-        self._execute("BEGIN IMMEDIATE")
-        self._in_batch = True
-        try:
-            yield
-            self._execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                with faults(self.path):
-                    self._db.execute("ROLLBACK")
-            raise
-        finally:
-            self._in_batch = False
 
     # The list
 
@@ -313,10 +267,6 @@ class Ledger:
             for row in page:
                 yield row, loads(raws[row.number]) if raws[row.number] else {}
             last = page[-1].number
-
-    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
-        with faults(self.path):
-            return self._db.execute(statement, values)
 
     def _update(self, statement: str, values: tuple[object, ...]) -> None:
         if self._execute(statement, values).rowcount != 1:

@@ -1,4 +1,4 @@
-"""The file below a ledger: where it lies, who may open it, who holds it, and SQLite's errors in our words."""
+"""The file below a ledger: where it lies, who holds it, how it is written, SQLite's errors in our words."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from framepress.errors import EnvironmentFault, StorageFault, UsageError
 
@@ -173,3 +175,54 @@ class RunLock:
 def _release(lock: weakref.ref[RunLock]) -> None:
     if (held := lock()) is not None:
         held.release()
+
+
+class RunDatabase:
+    """The database of one run, held by one process and used from one thread.
+
+    Every method raises `StorageFault` if the disk is full or the file cannot be read or written; what was
+    recorded before stays.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, lock: RunLock, path: Path) -> None:
+        self.path = path
+        self._db = connection
+        self._lock = lock
+        self._in_batch = False
+
+    def close(self) -> None:
+        try:
+            self._db.close()
+        finally:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Many writes as one: all are kept, or none if the block raises. In a nested use the outer counts."""
+        if self._in_batch:
+            yield
+            return
+        self._execute("BEGIN IMMEDIATE")
+        self._in_batch = True
+        try:
+            yield
+            self._execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                with faults(self.path):
+                    self._db.execute("ROLLBACK")
+            raise
+        finally:
+            self._in_batch = False
+
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        with faults(self.path):
+            return self._db.execute(statement, values)
