@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framepress.composition import Composition, load_composition
@@ -284,6 +284,7 @@ def test_every_setting_that_changes_the_output_changes_the_row_key(
     assert row_key_of(composition, variant, other) != row_key_of(composition, variant, SETTINGS)
 
 
+@settings(deadline=None)  # reads and writes files
 @given(
     st.permutations(["a", "b", "unused"]), st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1)
 )

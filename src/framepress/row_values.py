@@ -1,0 +1,240 @@
+"""The values of one row: the one text each has, completed, and checked against declarations and places.
+
+Messages describe a value by its length and never show it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from framepress.column_match import ColumnMatch
+from framepress.declarations import Declaration, check_text
+from framepress.errors import CompositionError, RowValueError
+from framepress.escaping import NotFitting, check_address, scheme_of
+from framepress.lexeme import Lexeme
+from framepress.references import file_inside, is_remote, relative_path, srcset_addresses
+from framepress.template import Address
+
+#: Types whose value names a file.
+_FILE_TYPES = frozenset(("image", "font", "url"))
+
+
+def canonical_text(value: object) -> str:
+    """The text that enters the page and the row key.
+
+    Numbers of JSON stay as they were written, booleans are ``true`` and ``false``, null is empty, line
+    breaks are ``\\n``, and text is in Unicode NFC.
+
+    Raises:
+        ValueError: a list, an object, a float: nothing that has one text.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Lexeme):
+        return str(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value.replace("\r\n", "\n"))
+    raise ValueError(f"a {type(value).__name__} is no single value")
+
+
+def forbidden_character(text: str) -> tuple[int, str] | None:
+    """``(index, description)`` of the first character that no value may hold, or None."""
+    if text.isprintable():
+        return None
+    for index, character in enumerate(text):
+        category = unicodedata.category(character)
+        if category == "Cs":
+            return index, f"half a character (surrogate U+{ord(character):04X})"
+        if category == "Cc" and character not in "\n\t":
+            return index, f"the control character U+{ord(character):04X}"
+    return None
+
+
+class RowValues:
+    """The work on one row.
+
+    Args:
+        match: of the row's batch.
+        row: column -> str, `Lexeme`, bool or None. Not changed.
+        place: ``file:line`` of the row, or ``--vars``.
+        digest: SHA-256 of a file.
+
+    Attributes:
+        findings: what is wrong with the row; collected, not raised.
+        files: as in `Variant`, of the values that `complete` found to be right.
+    """
+
+    def __init__(
+        self,
+        match: ColumnMatch,
+        row: Mapping[str, object],
+        place: str,
+        number: int | None,
+        digest: Callable[[Path], str],
+    ) -> None:
+        self.match = match
+        self.composition = match.composition
+        self.row = row
+        self.place = place
+        self.number = number
+        self.digest = digest
+        self.findings: list[RowValueError] = []
+        self.files: dict[str, str] = {}
+
+    def complete(self) -> dict[str, str]:
+        """Variable -> canonical text of all variables; right if there are no `findings` afterwards."""
+        values: dict[str, str] = {}
+        good: dict[str, str] = {}
+        for name in self.match.variables:
+            count = len(self.findings)
+            values[name] = self.value(name)
+            if len(self.findings) == count:
+                good[name] = values[name]
+        template = self.match.template
+        seen: set[tuple[str, str]] = set()
+        for name, where, problem in template.problems(good, self.composition.types):
+            if (name, problem.rule) not in seen:
+                seen.add((name, problem.rule))
+                self.find(name, problem.rule, f"{problem.expected} (at {where})", len(good[name]))
+        for address in template.addresses:
+            if address.loaded and all(name in good for name in address.names):
+                self.address(address, address.finished(good))
+        return values
+
+    def find(self, name: str, rule: str, expected: str, length: int | None, found: str = "") -> None:
+        column = self.match.column_of.get(name)
+        subject = f'column "{column}"' if column is not None and self.match.batch else f'"{name}"'
+        what = found or f"has a value of {length} characters"
+        into = f' for "{name}"' if column is not None and column != name and self.match.batch else ""
+        self.findings.append(
+            RowValueError(
+                f"{self.place}: {subject} {what}; expected {expected}{into}.",
+                rule=rule,
+                place=self.place,
+                row=self.number,
+                field=column or name,
+                length=length,
+            )
+        )
+
+    def value(self, name: str) -> str:
+        """The completed text of a variable; what is wrong with it goes to `findings`."""
+        column = self.match.column_of.get(name)
+        declaration = self.composition.declarations.get(name)
+        if column is None or (column not in self.row and name in self.match.use_default):
+            return self.absent(name, declaration)
+        try:
+            text = canonical_text(self.row.get(column))
+        except ValueError:
+            self.find(name, "type", "one text, number, true or false", None, "is a list or an object")
+            return ""
+        if not text:
+            return self.empty(name, declaration)
+        bad = forbidden_character(text)
+        if bad is not None:
+            index, description = bad
+            self.find(name, "character", f"text without {description} (character {index + 1})", len(text))
+            return ""
+        self.check(name, declaration, text)
+        return text
+
+    def absent(self, name: str, declaration: Declaration | None) -> str:
+        """No column, or nothing given: the default. Variables that no token uses may be empty."""
+        if declaration is not None and declaration.default is not None:
+            self.check_file(name, declaration, declaration.default)
+            return declaration.default
+        required = declaration is None or declaration.required
+        if required and name in self.match.used:
+            self.find(name, "required", "a value, because there is no default", None, "has no value")
+        return ""
+
+    def empty(self, name: str, declaration: Declaration | None) -> str:
+        if declaration is not None and declaration.fallback is not None:
+            self.check_file(name, declaration, declaration.fallback)
+            return declaration.fallback
+        if (declaration is None or declaration.required) and name in self.match.used:
+            self.find(
+                name,
+                "required",
+                'a value; declare a "fallback" or "required": false to allow it',
+                0,
+                "is empty",
+            )
+        return ""
+
+    def check(self, name: str, declaration: Declaration | None, text: str) -> None:
+        if declaration is None:
+            return
+        findings = check_text(declaration, text)
+        for finding in findings:
+            self.find(name, finding.rule, finding.expected, len(text))
+        if not findings:
+            self.check_file(name, declaration, text)
+
+    def check_file(self, name: str, declaration: Declaration, text: str) -> None:
+        if declaration.type not in _FILE_TYPES or not text:
+            return
+        if declaration.type == "url" and (is_remote(text) or scheme_of(text) == "mailto"):
+            return  # to be shown or linked; where it is loaded, the address itself is refused below
+        try:
+            check_address(text)
+        except NotFitting as error:
+            self.find(name, error.rule, error.expected, len(text))
+            return
+        self.file(name, text, len(text))
+
+    def address(self, address: Address, finished: str) -> None:
+        for part in srcset_addresses(finished) if address.is_list else [finished]:
+            self.file(address.names[0], part, None, f" ({address.label} at {address.place})")
+
+    def file(self, name: str, address: str, length: int | None, where: str = "") -> None:
+        """Take in the file that an address means."""
+        if is_remote(address):
+            self.find(
+                name,
+                "remote-not-yet",
+                f"a path inside the composition's folder{where}",
+                length,
+                "names another host, which is not supported yet",
+            )
+            return
+        folder = self.composition.folder
+        try:
+            relative = relative_path(address, "")
+            if relative is None or relative in self.files:
+                return
+            self.files[relative] = self.digest(file_inside(folder, relative))
+        except FileNotFoundError:
+            self.find(
+                name, "asset-missing", f"a file in {folder}{where}", length, "names a file that is not there"
+            )
+        except (ValueError, OSError):
+            self.find(
+                name,
+                "asset-outside",
+                f"a readable file in {folder}{where}",
+                length,
+                "names something that is no file inside the folder",
+            )
+
+    def try_out(self, values: Mapping[str, str]) -> None:
+        """Whether the page keeps its size, rate and times with these values."""
+        try:
+            self.composition.facts(values, columns=self.match.known)
+        except CompositionError as error:
+            self.findings.append(
+                RowValueError(
+                    f"{self.place}: with this row, {error.message}",
+                    rule=error.rule,
+                    place=self.place,
+                    row=self.number,
+                )
+            )
+        except RowValueError as error:
+            self.findings.append(error)
