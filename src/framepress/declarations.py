@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, get_args
+from typing import Literal
 
 from framepress.escaping import is_color
 
 VariableType = Literal["string", "number", "color", "boolean", "enum", "image", "font", "url", "html", "date"]
-VARIABLE_TYPES: tuple[str, ...] = get_args(VariableType)
 
 #: Characters of a value above which `pattern` refuses it unseen, so that a slow expression stays bounded.
 PATTERN_LENGTH_MAX = 1_000
@@ -95,9 +93,3 @@ def check_text(declaration: Declaration, text: str) -> list[Finding]:
         elif not re.fullmatch(declaration.pattern, text):
             findings.append(Finding("pattern", f"a match of {declaration.pattern}"))
     return findings
-
-
-def type_of(name: str, declarations: Mapping[str, Declaration]) -> str:
-    """The declared type; ``"string"`` for what is used without being declared."""
-    declaration = declarations.get(name)
-    return declaration.type if declaration else "string"
