@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import wave
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,11 @@ def test_pngs_read_one_after_the_other_do_not_mix(stage: Stage) -> None:
     for read, alone in drawn:
         assert np.array_equal(read, alone)
     assert drawn[0][1].mean() != drawn[-1][1].mean()
+
+
+def test_the_result_says_how_pictures_were_taken(stage: Stage) -> None:
+    _, result = stage.clip(root("<b>one</b>", seconds="0.1"))
+    assert result.capture == "begin-frame"
+    stage.options = replace(stage.options, begin_frame=False)
+    _, result = stage.clip(root("<b>one</b>", seconds="0.1"))
+    assert result.capture == "screenshot"

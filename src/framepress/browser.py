@@ -15,7 +15,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from framepress.cdp import Connection
 from framepress.errors import BrowserCrash, BrowserMissing, FrameTimeout
@@ -103,6 +103,11 @@ class BrowserOptions:
     sandbox: bool = True
     fontconfig: Path | None = None
     extra_flags: tuple[str, ...] = ()
+
+    @property
+    def capture(self) -> Literal["begin-frame", "screenshot"]:
+        """How its pictures are taken, as results name it."""
+        return "begin-frame" if self.begin_frame else "screenshot"
 
 
 def default_sandbox() -> bool:

@@ -15,7 +15,7 @@ def environment_facts(browser: Browser) -> dict[str, str]:
     """Name and version of everything that has a say in the pixels."""
     facts = dict(encoder_facts())
     facts["chromium"] = browser.version
-    facts["capture"] = "begin-frame" if browser.options.begin_frame else "screenshot"
+    facts["capture"] = browser.options.capture
     facts["fallback-fonts"] = fallback_font_digest()
     facts["render-epoch"] = str(RENDER_EPOCH)
     return facts

@@ -84,6 +84,7 @@ class Renderer:
         self.composition = composition
         self.settings = settings
         self.limits = limits
+        self._capture = browser_options.capture
         self.warm = WarmPage(browser_options, limits)
         self._sounds: OrderedDict[Hashable, AudioTrack] = OrderedDict()
         self._site = Site(
@@ -132,6 +133,7 @@ class Renderer:
             path="plain",
             frames=clip.frame_count,
             captured_frames=encoded.captured_count,
+            capture=self._capture,
             stateful=clip.stateful,
             seconds=Seconds(
                 load=_rounded(opened - began),

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 Status = Literal["done", "failed"]
+Capture = Literal["begin-frame", "screenshot"]
 Path_ = Literal["plain", "stored"]
 
 #: `FramepressError.record` of the error that ended a row.
@@ -74,6 +75,8 @@ class RowResult(BaseModel):
             that of another row of this run.
         frames: pictures in the clip.
         captured_frames: those that had to be captured, because they differ from the one before.
+        capture: "begin-frame": the browser drew each frame on request; "screenshot": it cannot, so pictures
+            were taken of what it drew by its own clock, which is slower. None if nothing was rendered.
         stateful: why the page cannot be entered in the middle; empty: it is seekable.
         seconds: see `Seconds`.
         bytes: size of the clip.
@@ -95,6 +98,7 @@ class RowResult(BaseModel):
     path: Path_ | None = None
     frames: int = 0
     captured_frames: int = 0
+    capture: Capture | None = None
     stateful: tuple[str, ...] = ()
     seconds: Seconds = Field(default_factory=Seconds)
     bytes: int = 0

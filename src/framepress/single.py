@@ -132,6 +132,7 @@ class SingleRender:
             path="plain",
             frames=1,
             captured_frames=1,
+            capture=self.request.browser.capture,
             bytes=len(png),
             attempt=self._attempt,
         )
@@ -229,6 +230,7 @@ class SingleRender:
             path="plain",
             frames=clip.frame_count,
             captured_frames=encoded.captured_count,
+            capture=self.request.browser.capture,
             seconds=Seconds(
                 capture=round(capture_s, 4),
                 encode=round(encoded.encode_s, 4),

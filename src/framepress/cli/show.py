@@ -39,6 +39,12 @@ def tell_error(message: str) -> None:
     console().print(message, markup=False)
 
 
+def tell_note(message: str) -> None:
+    """Something that a person should know and that stops nothing."""
+    console().print("Note:", style="bold", end=" ")
+    console().print(message, markup=False)
+
+
 class Reporter:
     """Progress of a run: a bar on a terminal, a plain line every 10 s elsewhere, nothing when quiet."""
 
