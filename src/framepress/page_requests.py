@@ -66,6 +66,9 @@ class PageRequests:
         url: str = event["request"]["url"]
         kind: str = event.get("resourceType", "Other").lower()
         path = site.path_of(url) if site is not None else None
+        if kind == "other" and path is not None and path.endswith((".js", ".mjs")):
+            # So Chromium calls the script of a worker.
+            kind = "script"
         if "networkId" in event:
             self.in_flight[event["networkId"]] = VISIBLE_KINDS.get(kind, kind)
             self._addresses[event["networkId"]] = url
@@ -82,7 +85,9 @@ class PageRequests:
             self._trouble("missing", kind, url)
             self._fulfil(event, b"", "text/plain", lasting=False, status=404)
             return
-        if served.animated and kind == "image":
+        if kind == "image" and served.broken:
+            self._trouble("broken", kind, url)
+        elif kind == "image" and served.animated:
             self._trouble("animated", kind, url)
         self._fulfil(event, served.body, served.content_type, lasting=path in site.lasting)
 

@@ -35,8 +35,8 @@ class Trouble:
     """One thing that went wrong.
 
     Attributes:
-        kind: script, rejection, font, image, navigation, or ``missing:KIND`` / ``blocked:KIND`` /
-            ``animated:KIND`` with a kind of request.
+        kind: script, rejection, font, image, frame, navigation, or ``missing:KIND`` / ``blocked:KIND`` /
+            ``animated:KIND`` / ``broken:KIND`` with a kind of request.
         message: the browser's or the script's own words.
         url: the file concerned, if there is one.
     """
@@ -105,6 +105,7 @@ def _rule(trouble: Trouble) -> str:
         "font": "broken-font",
         "image": "broken-image",
         "navigation": "page-navigated",
+        "frame": "sealed-frame",
     }.get(kind, kind)
 
 
@@ -117,11 +118,13 @@ def shorten(text: str, values: Mapping[str, str]) -> str:
 def _tell(trouble: Trouble, site: Site, values: Mapping[str, str]) -> str:
     kind, _, request = trouble.kind.partition(":")
     path = site.path_of(trouble.url)
-    file = site.entry if path in (None, "", site.entry) else shorten(str(path), values)
+    file = shorten(path, values) if path else site.entry
+    # A place in a script with an invented address leads nowhere.
+    placed = trouble.line and (path or not trouble.url)
     sentence = _SENTENCES.get(kind, "{entry}: {kind} {message}")
     return sentence.format(
         kind=kind,
-        place=f"{file}:{trouble.line}:{trouble.column}" if trouble.line else file,
+        place=f"{file}:{trouble.line}:{trouble.column}" if placed else file,
         entry=site.entry,
         folder=site.folder.name,
         name=f'"{shorten(trouble.url if path is None else path, values)}"',
@@ -135,6 +138,11 @@ _SENTENCES = {
     "rejection": "{entry}: a promise was rejected and nobody handled it: {message}.",
     "font": "{entry}: the font {message} could not be read; is it a font file?",
     "image": "{entry}: the image {name} could not be read; is it an image file?",
+    "broken": "{entry}: the image {name} could not be read; is it an image file?",
+    "frame": (
+        "{entry}: a frame is sealed off from its page (no allow-same-origin, or a data: address) "
+        "and cannot be moved in time with it. Unseal it, or take a file of the composition's folder."
+    ),
     "missing": "{entry}: {what} {name} is not in the folder {folder}/; put it there or mend the reference.",
     "blocked": (
         "{entry}: {what} {name} lies outside the composition; a page loads nothing from other hosts or "

@@ -6,11 +6,12 @@ Nothing outside the folder is reachable, by `..`, by a link, or by another host.
 from __future__ import annotations
 
 import mimetypes
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from framepress import picture_files
 
 #: `.invalid` never resolves (RFC 6761), and an https origin is a secure context, as on a real site.
 HOST_SUFFIX = "framepress.invalid"
@@ -39,11 +40,16 @@ _TYPES = {
 
 @dataclass(frozen=True)
 class Served:
-    """One file, ready for the pipe."""
+    """One file, ready for the pipe.
+
+    Attributes:
+        animated, broken: see `picture_files`; they mean something only if it is asked for as a picture.
+    """
 
     body: bytes
     content_type: str
     animated: bool
+    broken: bool
 
 
 @dataclass
@@ -104,7 +110,8 @@ class Site:
             data = target.read_bytes()
         except (OSError, ValueError, RuntimeError):
             return None
-        return Served(data, content_type(path), is_animated(data))
+        kind = content_type(path)
+        return Served(data, kind, picture_files.is_animated(data, kind), picture_files.is_broken(data, kind))
 
     def _remember(self, path: str, served: Served) -> None:
         if self._memory_bytes + len(served.body) <= MEMORY_BYTES_MAX:
@@ -116,23 +123,6 @@ def content_type(path: str) -> str:
     """The media type by file name; unknown names are bytes."""
     suffix = Path(path).suffix.lower()
     return _TYPES.get(suffix) or mimetypes.guess_type(path)[0] or "application/octet-stream"
-
-
-def is_animated(data: bytes) -> bool:
-    """Whether a picture moves by a clock of its own, which a frame-by-frame renderer cannot follow.
-
-    Source: GIF89a (graphic control blocks), PNG third edition (acTL), WebP container (ANIM), SVG SMIL.
-    """
-    head = data[:64]
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return data.count(b"\x21\xf9\x04") > 1
-    if head.startswith(b"\x89PNG"):
-        return b"acTL" in data[: 64 << 10]
-    if head.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return b"ANIM" in data[:256]
-    if b"<svg" in data[:4096]:
-        return re.search(rb"<(animate|animateTransform|animateMotion|set)\b", data) is not None
-    return False
 
 
 def response_headers(*, lasting: bool, content: str) -> list[Mapping[str, str]]:

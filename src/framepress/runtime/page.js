@@ -6,6 +6,7 @@ const page = {
   errors: [],
   late: new Set(),
   framesSeen: 0,
+  sealed: false,
 };
 
 // A page that asks for no frames is left out of one by the compositor, and its request may come too late
@@ -74,7 +75,9 @@ function childDrivers() {
     try {
       const driver = frame.contentWindow?.__framepress;
       if (driver) drivers.push([driver, timedStartOf(frame)]);
-    } catch { /* of another origin: it was not let in, which is reported elsewhere */ }
+    } catch {
+      page.sealed = true;
+    }
   }
   return drivers;
 }
@@ -130,6 +133,7 @@ function collectErrors() {
   }
   for (const url of brokenImages()) errors.push({ kind: "image", message: "", url, line: 0, column: 0 });
   for (const [driver] of childDrivers()) errors.push(...driver.collectErrors());
+  if (page.sealed) errors.push({ kind: "frame", message: "", url: "", line: 0, column: 0 });
   return errors;
 }
 
