@@ -35,9 +35,9 @@ TIMELINES_WAIT_S = 5.0
 #: observers make progress only with frames.
 PUMP_AFTER_S = 0.02
 
-#: How often a screenshot is asked for again when none came. Missing data means "ask again": 22 of 40 first
-#: calls after a navigation brought none.
-SCREENSHOT_TRIES = 200
+#: Seconds between two requests for a screenshot if none came. Missing data means "ask again": 22 of 40 first
+#: calls after a navigation brought none, and on a loaded machine 200 calls in a row have.
+NO_PICTURE_PAUSE_S = 0.002
 
 
 #: Frames of Chromium's own clock to wait for where it draws by that clock: the first may have begun before
@@ -284,10 +284,15 @@ class Page:
 
         The first frame of a document is always drawn whatever Chromium says of it, and so is any frame
         with `force`.
+
+        Raises:
+            PageError: drawing showed that something is missing.
+            FrameTimeout, BrowserCrash: see `seek`.
         """
         deadline = time.monotonic() + self.frame_timeout_s
         if self._begin_frame and not (self._touched or self._fresh or force):
             if not self._damage(deadline, frame_index):
+                self._check()
                 return None
         elif not self._begin_frame:
             self._await_frames(FALLBACK_FRAMES, deadline, frame_index)
@@ -300,6 +305,8 @@ class Page:
                 self._pump_frame()
                 self._past(deadline, frame_index)
             png = self._screenshot(deadline, frame_index)
+        # After the last frame nobody would look any more for what went wrong while it was drawn.
+        self._check()
         if png == self._last_png and not self._fresh:
             # The frame after a screenshot always reports damage. Two equal pictures show that nothing
             # moves, so one frame takes that report away; from here on damage is the page's own.
@@ -325,7 +332,7 @@ class Page:
         return pumped
 
     def _screenshot(self, deadline: float, frame_index: int) -> bytes:
-        for _ in range(SCREENSHOT_TRIES):
+        while True:
             if self._begin_frame:
                 params = self._tick() | {"screenshot": {"format": "png", "optimizeForSpeed": True}}
                 data = self._call("HeadlessExperimental.beginFrame", params).get("screenshotData")
@@ -335,8 +342,9 @@ class Page:
             if data:
                 picture: bytes = data
                 return picture
-            self._past(deadline, frame_index)
-        raise BrowserCrash(f"Chromium gave no picture of frame {frame_index}.", rule="no-picture")
+            if time.monotonic() > deadline:
+                raise BrowserCrash(f"Chromium gave no picture of frame {frame_index}.", rule="no-picture")
+            self._connection.pump(NO_PICTURE_PAUSE_S)
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, or of the promise that it gives, as JSON carries it."""
