@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import threading
@@ -24,6 +25,9 @@ FPS = Fraction(30)
 
 #: A PNG of one pixel.
 PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+
+PICTURE_BYTES = base64.b64decode(PICTURE)
 
 
 @dataclass
