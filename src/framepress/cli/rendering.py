@@ -78,8 +78,8 @@ def _run(options: Options) -> int:
     with workshop as browser:
         if not browser.begin_frame and not options.quiet:
             show.tell_note(
-                f"{browser.path.name} does not draw on request, so pictures are taken of what it draws by its "
-                "own clock: right, but slower. `framepress doctor --install` gets a headless shell."
+                f"{browser.path.name} does not draw on request, so pictures are taken of what it draws by "
+                "its own clock: right, but slower. `framepress doctor --install` gets a headless shell."
             )
         force = options.force or options.no_cache
         common = _Common(options.composition, settings, limits, browser, workers, force, poster_s)
