@@ -198,7 +198,7 @@ def test_a_page_that_crashes_its_renderer_is_a_crash(browser_path: Path, tmp_pat
         page = bare_page(browser)
         assert play(page, content(tmp_path, "<p>x")) is None
         with pytest.raises(BrowserCrash):
-            browser.connection.call("Page.navigate", {"url": "chrome://crash"}, session=page._session)
+            browser.connection.call("Page.navigate", {"url": "chrome://crash"}, session=page.tab.session)
             for index in range(2000):
                 page.seek(index, FPS)
 

@@ -92,7 +92,7 @@ class Site:
         return unquote(parts.path).lstrip("/")
 
     def read(self, path: str) -> Served | None:
-        """The file at a relative path; None if it is missing, too large, or outside the folder."""
+        """The file at a relative path; None if it is missing, hidden, too large, or outside the folder."""
         served = self._memory.get(path)
         if served is None:
             served = self._read(path)
@@ -103,7 +103,9 @@ class Site:
     def _read(self, path: str) -> Served | None:
         try:
             target = (self.folder / path).resolve(strict=True)
-            if not target.is_relative_to(self.folder.resolve()) or not target.is_file():
+            inside = target.relative_to(self.folder.resolve()).parts
+            # Hidden folders hold the ledgers of earlier runs, with other people's rows.
+            if any(part.startswith(".") for part in inside) or not target.is_file():
                 return None
             if target.stat().st_size > FILE_BYTES_MAX:
                 return None

@@ -1,0 +1,186 @@
+"""One tab of a browser: commands, answers that may need frames to come about, frames, pictures.
+
+Knows that there is a driver in the page (`__framepress`), not what it does.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from framepress.browser import Browser
+from framepress.cdp import Connection, ProtocolError
+from framepress.errors import BrowserCrash, FrameTimeout, PageError
+from framepress.page_troubles import shorten
+
+#: Milliseconds between two BeginFrames on Chromium's own clock. It must grow, but nothing that Chromium
+#: animates by itself (a transition that starts while the page loads) may get ahead before we hold it.
+TICK_MS = 0.01
+
+#: Seconds to wait for an answer before a BeginFrame is sent meanwhile: fonts, image decoding and
+#: observers make progress only with frames.
+PUMP_AFTER_S = 0.02
+
+#: Seconds between two looks at the pipe where frames come by Chromium's own clock.
+FALLBACK_PUMP_S = 0.005
+
+#: Seconds between two requests for a screenshot if none came. Missing data means "ask again": 22 of 40 first
+#: calls after a navigation brought none, and on a loaded machine 200 calls in a row have.
+NO_PICTURE_PAUSE_S = 0.002
+
+
+class Tab:
+    """A tab with the debugger attached.
+
+    Attributes:
+        frame_timeout_s: seconds for one answer; then `FrameTimeout`, and the browser must be killed.
+        begin_frame: frames come when we ask for them; else by Chromium's own clock.
+        values: of the row that is in it; kept out of messages.
+        on_refused: called when Chromium refuses a command; may raise what the page did to cause that.
+    """
+
+    def __init__(self, browser: Browser, *, frame_timeout_s: float) -> None:
+        self.browser = browser
+        self.connection: Connection = browser.connection
+        self.begin_frame = browser.options.begin_frame
+        self.frame_timeout_s = frame_timeout_s
+        self.values: Mapping[str, str] = {}
+        self.on_refused: Callable[[str], None] = lambda _: None
+        self._ticks_ms = 1000.0
+        target = self.connection.call(
+            "Target.createTarget", {"url": "about:blank", "enableBeginFrameControl": self.begin_frame}
+        )
+        attached = self.connection.call(
+            "Target.attachToTarget", {"targetId": target["targetId"], "flatten": True}
+        )
+        self.session: str = attached["sessionId"]
+        self._watch()
+
+    def _watch(self) -> None:
+        self.connection.on("Inspector.targetCrashed", self._crashed, session=self.session)
+        self.connection.on("Page.javascriptDialogOpening", self._dialog, session=self.session)
+        self.call("Inspector.enable")
+        self.call("Page.enable")
+        # Chromium's own clock must not move an animation: outside of frames Blink estimates the time from the
+        # machine's clock, and an animation that ends while the page loads is no longer to be found.
+        self.call("Animation.enable")
+        self.call("Animation.setPlaybackRate", {"playbackRate": 0})
+        if self.begin_frame:
+            self.call("HeadlessExperimental.enable")
+
+    def _crashed(self, _: dict[str, Any]) -> None:
+        raise BrowserCrash("A renderer of Chromium crashed, perhaps for lack of memory.", rule="page-crashed")
+
+    def _dialog(self, _: dict[str, Any]) -> None:
+        self.tell("Page.handleJavaScriptDialog", {"accept": True})
+
+    # ---- commands -------------------------------------------------------------------------------
+
+    def send(self, method: str, params: dict[str, Any] | None = None) -> int:
+        """Send a command whose answer will be waited for."""
+        return self.connection.send(method, params, session=self.session)
+
+    def tell(self, method: str, params: dict[str, Any] | None = None) -> None:
+        """Send a command whose answer does not matter."""
+        self.connection.send(method, params, session=self.session, on_reply=lambda _: None)
+
+    def call(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Send a command and wait for its answer."""
+        return self.wait(self.send(method, params))
+
+    def wait(self, message_id: int) -> dict[str, Any]:
+        """Wait for an answer of the page; what stands in its way is told as the page's fault."""
+        try:
+            return self.connection.wait(message_id, self.frame_timeout_s)
+        except FrameTimeout as exc:
+            raise self.restless() from exc
+        except ProtocolError as exc:
+            self.on_refused(exc.message)
+            raise
+
+    def wait_pumping(self, message_id: int) -> dict[str, Any]:
+        """Wait for an answer that may itself need frames to come about."""
+        deadline = time.monotonic() + self.frame_timeout_s
+        while True:
+            try:
+                return self.connection.wait(message_id, PUMP_AFTER_S)
+            except FrameTimeout:
+                if time.monotonic() > deadline:
+                    raise self.restless() from None
+                self.pump_frame()
+            except ProtocolError as exc:
+                self.on_refused(exc.message)
+                raise
+
+    def restless(self) -> FrameTimeout:
+        """The error for a page that keeps its browser busy."""
+        return FrameTimeout(
+            f"The page did not come to rest within {self.frame_timeout_s:g} s (--frame-timeout): a script "
+            "that never ends, or a promise that is never kept.",
+            rule="frame-timeout",
+        )
+
+    def send_evaluate(self, expression: str, *, session: str | None = None) -> int:
+        """Send a JavaScript expression; `value` reads the answer. `session`: of a worker of the page."""
+        params = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        return self.connection.send("Runtime.evaluate", params, session=session or self.session)
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression, or of the promise that it gives."""
+        return self.value(self.wait(self.send_evaluate(expression)))
+
+    def value(self, reply: dict[str, Any]) -> Any:
+        """What an expression gave.
+
+        Raises:
+            PageError: it threw, which our driver does only if the page took something from it.
+        """
+        if "exceptionDetails" not in reply:
+            return reply.get("result", {}).get("value")
+        details = reply["exceptionDetails"]
+        text = details.get("exception", {}).get("description") or details.get("text", "")
+        # The first line: the others are places in the driver.
+        told = shorten(text.partition("\n")[0], self.values)
+        raise PageError(
+            f"The page broke its driver: {told}. A script may have replaced a standard object that "
+            "rendering needs.",
+            rule="driver-broken",
+        )
+
+    # ---- frames ---------------------------------------------------------------------------------
+
+    def request_frame(self) -> bool:
+        """One BeginFrame; whether Chromium says that anything seen has changed."""
+        return bool(self.call("HeadlessExperimental.beginFrame", self._tick()).get("hasDamage"))
+
+    def pump_frame(self) -> None:
+        """Let the page make a frame whose picture does not matter."""
+        if self.begin_frame:
+            self.request_frame()
+        else:
+            self.connection.pump(FALLBACK_PUMP_S)
+
+    def screenshot(self, deadline: float, frame_index: int) -> bytes:
+        """A picture of the whole view as PNG, asked for until it comes.
+
+        Args:
+            deadline: on the monotonic clock. frame_index: for the message.
+        """
+        while True:
+            if self.begin_frame:
+                params = self._tick() | {"screenshot": {"format": "png", "optimizeForSpeed": True}}
+                data = self.call("HeadlessExperimental.beginFrame", params).get("screenshotData")
+            else:
+                params = {"format": "png", "optimizeForSpeed": True, "captureBeyondViewport": False}
+                data = self.call("Page.captureScreenshot", params).get("data")
+            if data:
+                picture: bytes = data
+                return picture
+            if time.monotonic() > deadline:
+                raise BrowserCrash(f"Chromium gave no picture of frame {frame_index}.", rule="no-picture")
+            self.connection.pump(NO_PICTURE_PAUSE_S)
+
+    def _tick(self) -> dict[str, Any]:
+        self._ticks_ms += TICK_MS
+        return {"frameTimeTicks": self._ticks_ms, "interval": 1000 / 60}
