@@ -175,7 +175,8 @@ class Program:
     def assert_nothing_left(self) -> None:
         """No process lives on, and no temporary or half-written file is there."""
         until(lambda: not self.processes(), "processes to end")
-        assert self.leftovers() == []
+        left = self.leftovers()
+        assert left == [], left
 
     def kill_all(self) -> None:
         for pid in self.processes():

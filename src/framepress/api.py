@@ -11,7 +11,7 @@ Workers are processes of their own and do not import the caller's program, so a 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -127,7 +127,7 @@ def render_many(
     results: str | os.PathLike[str] | None = None,
     on_progress: Callable[[Progress], None] = lambda _: None,
     **options: Unpack[Options],
-) -> Iterator[RowResult]:
+) -> Generator[RowResult, None, None]:
     """Render a clip per row, and yield what became of each as rows end.
 
         from framepress import render_many
@@ -141,6 +141,7 @@ def render_many(
     where the last one stopped.
 
     Args:
+        composition: an HTML file, or a folder with ``index.html``.
         rows: a list in a file (JSON, JSON Lines, CSV), or mappings of column to str, number, bool or None.
             They are read once, to the end, before the first row is rendered.
         out_dir: folder of the clips.

@@ -278,6 +278,10 @@ def _is_ours(folder: Path) -> bool:
 
 
 def _alive(pid: int) -> bool:
+    with contextlib.suppress(OSError, IndexError):
+        # A zombie has died; where nobody fetches orphans, as in many containers, it stays for good.
+        if Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X"):
+            return False
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

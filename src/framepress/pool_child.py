@@ -162,6 +162,8 @@ def main() -> None:
     except (BrokenPipeError, ConnectionResetError, EOFError):
         return
     finally:
+        # When the parent dies, its end of the socket closes first and the signal comes then: into this.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if worker is not None:
             worker.renderer.close()
         # A signal may have come between the making of a folder and the note of its name.

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from framepress.browser import Browser, BrowserOptions
 from framepress.environment import environment_of
+from framepress.errors import BrowserMissing
 from framepress.page import Page
 from framepress.settings import RunLimits
+
+#: How often a browser is started before it counts as one that does not start. One that is killed at its start
+#: (memory was short for a moment) would otherwise end the whole run.
+START_TRIES = 2
 
 
 class WarmPage:
@@ -33,7 +38,7 @@ class WarmPage:
             BrowserMissing: it does not start.
         """
         if self._page is None:
-            self._browser = Browser(self._options)
+            self._browser = _started(self._options)
             self.environment = environment_of(self._browser)
             self._rows = 0
             self._page = Page(
@@ -65,3 +70,10 @@ class WarmPage:
         if self._browser is not None:
             self._browser.kill()
         self._browser = self._page = None
+
+
+def _started(options: BrowserOptions) -> Browser:
+    for _ in range(START_TRIES - 1):
+        with suppress(BrowserMissing):
+            return Browser(options)
+    return Browser(options)
