@@ -171,16 +171,17 @@ class OpenBrowser:
             patch.setattr(browser_module, "PICTURE_FLAGS", ("--disable-gpu",))
             options = BrowserOptions(path, begin_frame=False, sandbox=default_sandbox(), extra_flags=flags)
             self.browser = Browser(options)
-        self._session = ""
+        self._session = self._target = ""
 
     def open(self, url: str) -> None:
         """Show an address in a new tab; the tab before is closed."""
         call = self.browser.connection.call
-        if self._session:
-            call("Page.close", session=self._session)
+        if self._target:
+            # A page that is still on its way somewhere may have no say in it; the browser has.
+            call("Target.closeTarget", {"targetId": self._target})
         target = call("Target.createTarget", {"url": "about:blank"})
         attached = call("Target.attachToTarget", {"targetId": target["targetId"], "flatten": True})
-        self._session = attached["sessionId"]
+        self._target, self._session = target["targetId"], attached["sessionId"]
         call("Page.navigate", {"url": url}, session=self._session)
 
     def evaluate(self, expression: str) -> Any:
