@@ -43,8 +43,7 @@ WAYS = {
     "rAF": BARS_SCRIPT + "requestAnimationFrame(function tick(ts) { show(Math.round(ts / 1000 * FPS));"
     " requestAnimationFrame(tick); });",
     "interval": BARS_SCRIPT + "setInterval(() => show(Math.floor(performance.now() / 1000 * FPS + 0.3)), 4);",
-    "timeout": BARS_SCRIPT
-    + "const began = Date.now(); (function tick() {"
+    "timeout": BARS_SCRIPT + "const began = Date.now(); (function tick() {"
     " show(Math.floor((Date.now() - began) / 1000 * FPS + 0.3)); setTimeout(tick, 5); })();",
     "web-animation": _STRIP
     + "inner.animate([{ transform: 'none' }, { transform: `translateY(${-48 * COUNT}px)` }],"
