@@ -179,7 +179,11 @@ def svg(colour: str) -> str:
 def test_temporary_folders_and_partials_of_the_dead_are_swept_at_the_next_start(people: Program) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
-    for name in (f"framepress-{dead.pid}-work-x", f"framepress-{dead.pid}-x", f"framepress-{os.getpid()}-x"):
+    # Where nobody fetches orphans, the dead keep their pid.
+    zombie = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    for pid, what in ((dead.pid, "work-x"), (dead.pid, "x"), (zombie.pid, "x"), (os.getpid(), "x")):
+        name = f"framepress-{pid}-{what}"
         (people.temporary / name).mkdir()
         (people.temporary / name / "file").touch()
     process = people.start(*command())
@@ -190,6 +194,7 @@ def test_temporary_folders_and_partials_of_the_dead_are_swept_at_the_next_start(
     assert people.run(*command()).code == 0
     # The folder of a process that lives (this one) is not touched.
     assert people.leftovers() == [f"framepress-{os.getpid()}-x"]
+    zombie.wait()
 
 
 def test_a_row_that_always_fails_is_tried_three_times_while_others_go_on(program: Program) -> None:
