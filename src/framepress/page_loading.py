@@ -21,6 +21,9 @@ LOADING_STEP_MS = 1000 / 60
 #: Seconds of page time that registered timelines may take to appear (as in the HyperFrames runtime).
 TIMELINES_WAIT_S = 5.0
 
+#: Steps of loading time after which a page without pending callbacks is not waited for any longer.
+QUIET_STEPS = 5
+
 
 @dataclass(frozen=True)
 class PageContent:
@@ -179,7 +182,7 @@ class PageLoader:
                 self.note(status["errors"])
                 self.check()
                 quiet = status["loaded"] and not status["pending"] and not self.requests.in_flight
-                if quiet and (not status["missingTimelines"] or waited_ms >= TIMELINES_WAIT_S * 1000):
+                if quiet and not _timelines_may_come(status, waited_ms):
                     return
                 if quiet:
                     self._tab.evaluate(f"__framepress.runLoading({LOADING_STEP_MS!r})")
@@ -205,6 +208,15 @@ class PageLoader:
             # The news of where to is still under way.
             self._troubles.append(Trouble("navigation", "", "", 0, 0))
             self.check()
+
+
+def _timelines_may_come(status: dict[str, Any], waited_ms: float) -> bool:
+    """Whether a page that lacks a registered timeline may still register it."""
+    if not status["missingTimelines"] or waited_ms >= TIMELINES_WAIT_S * 1000:
+        return False
+    # With no timer and no animation frame pending there is nobody left to do it; a few steps let what was
+    # queued otherwise (messages, promises) have its turn.
+    return bool(status["callbacks"]) or waited_ms < QUIET_STEPS * LOADING_STEP_MS
 
 
 def _emulation(content: PageContent) -> list[tuple[str, dict[str, Any]]]:

@@ -122,6 +122,7 @@ function status() {
     loaded: document.readyState === "complete",
     pending: pendingResources(),
     missingTimelines: missingTimelines(),
+    callbacks: callbacksAlive().length,
     errors: collectErrors(),
   };
 }
