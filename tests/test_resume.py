@@ -203,7 +203,7 @@ def test_a_row_that_always_fails_is_tried_three_times_while_others_go_on(program
     program.write(
         "people.json", [{"out": f"{x}.mp4", "name": x, "points": 1} for x in ("Loop", "A", "B", "C")]
     )
-    ended = program.run(*command("--frame-timeout", "1"))
+    ended = program.run(*command("--frame-timeout", "4"))
     assert ended.code == 1
     told = {n: (one["status"], one["attempt"]) for n, one in ended.rows().items()}
     assert told == {1: ("failed", 3), 2: ("done", 1), 3: ("done", 1), 4: ("done", 1)}

@@ -7,9 +7,8 @@ results()   ledger -> stored already? else worker -> ledger -> RowResult, as row
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,11 +16,10 @@ from typing import Any, BinaryIO
 from framepress import keys
 from framepress.browser import BrowserOptions, sweep_temporary_folders
 from framepress.composition import Composition, load_composition
-from framepress.errors import EnvironmentFault, FramepressError, InputError, InternalError
+from framepress.errors import FramepressError, InputError
+from framepress.feeder import Feeder
 from framepress.ledger import Ledger
 from framepress.ledger_rows import LedgerRow
-from framepress.pool import Answer, WorkerPool
-from framepress.renderer import RowTask
 from framepress.results import RowResult, Seconds, Summary
 from framepress.results_csv import check_results_path, write_results_csv
 from framepress.row_binding import BindingOptions, bind_rows, read_rows
@@ -29,19 +27,9 @@ from framepress.rows import RowSource, open_rows
 from framepress.rows.given import GIVEN_NAME, GivenRows
 from framepress.settings import RenderSettings, RunLimits
 from framepress.store import FolderStore
-from framepress.tasks import Failed, WorkerConfig
-from framepress.variants import Variant
-from framepress.wanted_poster import WantedPoster
-
-#: Seconds between two looks at what the workers do; also how often progress is told.
-TICK_S = 0.2
 
 #: Findings told in the message when bad rows stop a run; the rest are counted.
 FINDINGS_TOLD_MAX = 20
-
-
-#: What to do about a file of somebody else's.
-WAY_OUT_FOREIGN = "Move it, or overwrite it with --force."
 
 
 @dataclass(frozen=True)
@@ -195,7 +183,7 @@ class Batch:
         if not self.request.retry_failed:
             for row in self.ledger.iter_rows({"rejected"}):
                 yield self._count(_failed_result(row, row.error or {}))
-        yield from _Feeder(self, self._waiting()).run()
+        yield from Feeder(self, self._waiting()).run()
 
     def summary(self) -> Summary:
         """What became of the run so far."""
@@ -308,146 +296,6 @@ class Batch:
             + more
             + "\nMend them, or go on without them: --bad-rows skip.",
             rule=rules.most_common(1)[0][0],
-        )
-
-
-@dataclass(frozen=True)
-class _Todo:
-    """A row for a worker; `stored_bytes`: its clip is stored, has so many bytes, and lacks its poster."""
-
-    row: LedgerRow
-    attempt: int
-    stored_bytes: int | None = None
-
-
-class _Feeder:
-    """Keeps the workers busy with what is waiting, and hands on what comes back."""
-
-    def __init__(self, batch: Batch, waiting: Iterator[LedgerRow]) -> None:
-        self._batch = batch
-        self._request = batch.request
-        self._waiting = waiting
-        self._again: deque[_Todo] = deque()
-        self._rows: dict[int, LedgerRow] = {}
-
-    def run(self) -> Iterator[RowResult]:
-        work = self._work()
-        pool: WorkerPool | None = None
-        with ExitStack() as stack:
-            while True:
-                while pool is None or pool.idle_count:
-                    item = self._again.popleft() if self._again else next(work, None)
-                    if item is None:
-                        break
-                    if isinstance(item, RowResult):
-                        yield item
-                        continue
-                    if pool is None:
-                        count = min(self._request.workers, self._batch.progress.total)
-                        pool = stack.enter_context(WorkerPool(self._config(), count))
-                    self._start(pool, item)
-                if pool is None or not pool.busy_count:
-                    return
-                for answer in pool.answers(TICK_S):
-                    yield from self._take(answer)
-                self._batch.told(pool.frames_in_progress()[0])
-
-    def _work(self) -> Iterator[_Todo | RowResult]:
-        """What is to be rendered, and in between the results of rows that need no worker."""
-        for row in self._waiting:
-            try:
-                yield from self._stored(row)
-            except InputError as error:
-                yield from self._batch.fail(row, error, 0)
-
-    def _stored(self, row: LedgerRow) -> Iterator[_Todo | RowResult]:
-        """The results of a row whose clip is there, or what is left to do for it.
-
-        Raises:
-            InputError: a file that is not ours is in the way.
-        """
-        batch = self._batch
-        assert row.out is not None and row.key is not None
-        if self._request.force:
-            yield _Todo(row, 1)
-            return
-        poster = self._poster(row)
-        poster_file = poster.stored(batch.store, row.out, way_out=WAY_OUT_FOREIGN) if poster else None
-        stored = batch.store.lookup(row.out)
-        if stored is not None and stored.foreign:
-            raise InputError(
-                f"{stored.path}: a file that framepress did not make is in the way. {WAY_OUT_FOREIGN}",
-                rule="foreign-file",
-            )
-        if stored is None or stored.row_key != row.key:
-            yield _Todo(row, 1)
-            return
-        if poster is not None and poster_file is None:
-            yield _Todo(row, 1, stored_bytes=stored.size)
-            return
-        result = RowResult(
-            row=row.number,
-            id=row.id or str(row.number),
-            status="done",
-            out=str(stored.path),
-            row_key=row.key,
-            path="stored",
-            bytes=stored.size,
-            poster=poster_file,
-            environment=str(stored.provenance.get("environment") or "") or None,
-        )
-        yield from batch.finish(row, result)
-
-    def _poster(self, row: LedgerRow) -> WantedPoster | None:
-        binding = self._request.binding
-        if binding.poster_s is None:
-            return None
-        assert row.key is not None
-        return WantedPoster(row.key, binding.poster_s, binding.poster_button)
-
-    def _start(self, pool: WorkerPool, todo: _Todo) -> None:
-        row = todo.row
-        assert row.out is not None and row.key is not None
-        self._batch.ledger.start(row.number)
-        self._rows[row.number] = row
-        pool.start(
-            RowTask(
-                variant=Variant(values=row.values, files=row.files),
-                row_key=row.key,
-                out=row.out,
-                row=row.number,
-                id=row.id or str(row.number),
-                attempt=todo.attempt,
-                poster=self._poster(row),
-                stored_bytes=todo.stored_bytes,
-            )
-        )
-
-    def _take(self, answer: Answer) -> Iterator[RowResult]:
-        task, reply = answer.task, answer.reply
-        assert isinstance(task, RowTask) and task.row is not None
-        row = self._rows.pop(task.row)
-        if isinstance(reply, RowResult):
-            yield from self._batch.finish(row, reply)
-        elif not isinstance(reply, Failed):
-            raise InternalError(f"A worker answered a row with {type(reply).__name__}.")
-        elif isinstance(reply.error, EnvironmentFault):
-            raise reply.error
-        elif reply.error.retryable and task.attempt < self._request.limits.attempts_max:
-            self._again.append(_Todo(row, task.attempt + 1, task.stored_bytes))
-        else:
-            yield from self._batch.fail(row, reply.error, task.attempt)
-
-    def _config(self) -> WorkerConfig:
-        request = self._request
-        return WorkerConfig(
-            number=1,
-            composition=self._batch.composition.path,
-            composition_digest=self._batch.composition.digest,
-            settings=request.settings,
-            limits=request.limits,
-            browser=request.browser,
-            out_folder=request.out_dir,
         )
 
 
