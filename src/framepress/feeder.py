@@ -89,13 +89,8 @@ class Feeder:
             return
         poster = self._poster(row)
         poster_file = poster.stored(batch.store, row.out, way_out=WAY_OUT_FOREIGN) if poster else None
-        stored = batch.store.lookup(row.out)
-        if stored is not None and stored.foreign:
-            raise InputError(
-                f"{stored.path}: a file that framepress did not make is in the way. {WAY_OUT_FOREIGN}",
-                rule="foreign-file",
-            )
-        if stored is None or stored.row_key != row.key:
+        stored = batch.store.find(row.out, row.key, way_out=WAY_OUT_FOREIGN)
+        if stored is None:
             yield _Todo(row, 1)
             return
         if poster is not None and poster_file is None:
@@ -110,7 +105,7 @@ class Feeder:
             path="stored",
             bytes=stored.size,
             poster=poster_file,
-            environment=str(stored.provenance.get("environment") or "") or None,
+            environment=stored.environment,
         )
         yield from batch.finish(row, result)
 

@@ -35,9 +35,6 @@ from framepress.streams import AudioTrack
 from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
 
-#: Frames per second where neither option nor composition says one.
-FPS_DEFAULT = Fraction(30)
-
 #: Finished sound tracks kept per worker; lists rarely have more than one.
 SOUND_TRACKS_MAX = 4
 
@@ -169,7 +166,7 @@ class Renderer:
         )
         with self.warm.guard() as page:
             info = page.open(content)
-        fps = self.settings.fps or document.fps or FPS_DEFAULT
+        fps = self.settings.fps or document.fps or variants.FPS_DEFAULT
         encoder = EncoderSettings(
             width=width,
             height=height,

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from framepress import variants
 from framepress.browser import TEMP_PREFIX, BrowserOptions, sweep_temporary_folders
 from framepress.composition import Composition, load_composition
-from framepress.errors import FramepressError, InputError, InternalError
+from framepress.errors import FramepressError, InternalError
 from framepress.frames_to_segments import EncodedFrames
 from framepress.names import safe_name
 from framepress.pool import WorkerPool
@@ -149,16 +149,10 @@ class SingleRender:
     # ---- inside ---------------------------------------------------------------------------------
 
     def _stored(self, store: FolderStore, name: str) -> RowResult | None:
-        stored = store.lookup(name)
-        if stored is None or self.request.force:
+        if self.request.force:
             return None
-        if stored.foreign:
-            raise InputError(
-                f"{stored.path}: a file that framepress did not make is in the way. Choose another --out, or "
-                "overwrite it with --force.",
-                rule="foreign-file",
-            )
-        if stored.row_key != self.row_key:
+        stored = store.find(name, self.row_key, way_out="Choose another --out, or overwrite it with --force.")
+        if stored is None:
             return None
         return RowResult(
             status="done",
@@ -166,7 +160,7 @@ class SingleRender:
             row_key=self.row_key,
             path="stored",
             bytes=stored.size,
-            environment=str(stored.provenance.get("environment") or "") or None,
+            environment=stored.environment,
         )
 
     def _stored_poster(self, store: FolderStore, name: str) -> str | None:

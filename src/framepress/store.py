@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from framepress.errors import InternalError, StorageFault
+from framepress.errors import InputError, InternalError, StorageFault
 from framepress.mp4_metadata import read_comment
 from framepress.partial import is_left_behind, partial_name
 
@@ -52,6 +52,11 @@ class Stored:
     def foreign(self) -> bool:
         """Not made by framepress: never to be overwritten unless the user says so (``--force``)."""
         return not self.provenance
+
+    @property
+    def environment(self) -> str | None:
+        """Digest of the environment that made it, if it says so."""
+        return str(self.provenance.get("environment") or "") or None
 
 
 class FolderStore:
@@ -105,6 +110,20 @@ class FolderStore:
         key = provenance.get("row_key")
         row_key = key if comment.whole and isinstance(key, str) else None
         return Stored(name, path, facts.st_size, row_key, provenance, comment.whole)
+
+    def find(self, name: str, row_key: str, *, way_out: str) -> Stored | None:
+        """What is stored under the name if it satisfies the row key; None: it may be made or replaced.
+
+        Raises:
+            InputError: a file that is not ours is in the way; `way_out` ends the message.
+        """
+        stored = self.lookup(name)
+        if stored is not None and stored.foreign:
+            raise InputError(
+                f"{stored.path}: a file that framepress did not make is in the way. {way_out}",
+                rule="foreign-file",
+            )
+        return stored if stored is not None and stored.row_key == row_key else None
 
     def publish(self, local: Path, name: str) -> Stored:
         """Copy a finished file into the store, front to back; it appears under its name whole.
