@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from framepress.chromium import find_browser
 from framepress.errors import BrowserMissing
 from program import PAGE, Program
+from servers import AWS, Server, running
 from stage import Stage, browser_options
 
 
@@ -43,3 +46,19 @@ def program(browser_path: Path, tmp_path: Path) -> Iterator[Program]:
     made.write("page.html", PAGE)
     yield made
     made.kill_all()
+
+
+@pytest.fixture(scope="session")
+def server_of() -> Iterator[Callable[[str], Server]]:
+    """Name -> a running server of `servers.SERVERS`, started when first asked for, ended with the session."""
+    with ExitStack() as stack:
+        yield functools.cache(lambda name: stack.enter_context(running(name)))
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials that emulators accept, and no way to real ones."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)

@@ -9,7 +9,9 @@
     │   └── AssetError                 a file that the composition or a row refers to
     ├── EnvironmentFault      exit 3   the machine lacks something
     │   ├── BrowserMissing             no usable Chromium
-    │   └── StorageFault               folder not writable, disk full
+    │   ├── StorageFault               folder not writable, disk full
+    │   ├── StoreUnavailable  retry    the bucket does not answer, or refuses
+    │   └── QueueUnavailable  retry    the queue does not answer, or refuses
     ├── RowFailure            exit 1   one row could not be rendered
     │   ├── PageError                  the page threw, never got ready, or asked for what it may not have
     │   ├── BrowserCrash      retry    Chromium died or broke the protocol
@@ -137,6 +139,18 @@ class BrowserMissing(EnvironmentFault):
 
 class StorageFault(EnvironmentFault):
     """A folder cannot be written, or the disk is full."""
+
+
+class StoreUnavailable(EnvironmentFault):
+    """The bucket does not answer, or refuses. Whether something was stored is not known."""
+
+    retryable = True
+
+
+class QueueUnavailable(EnvironmentFault):
+    """The queue does not answer, or refuses. Whether it did what it was asked is not known."""
+
+    retryable = True
 
 
 class RowFailure(FramepressError):

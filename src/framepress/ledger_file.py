@@ -53,8 +53,11 @@ def run_path(folder: Path, run_id: str) -> Path:
     return runs / f"{run_id}.sqlite3"
 
 
-def connect(path: Path, schema: str, *, fresh: bool) -> sqlite3.Connection:
+def connect(path: Path, schema: str, *, fresh: bool, any_thread: bool = False) -> sqlite3.Connection:
     """Open the database, made on first use; `fresh`: made anew. The caller holds the run's lock.
+
+    Args:
+        any_thread: the connection is passed between threads, by a caller that lets in one at a time.
 
     Raises:
         StorageFault: it cannot be opened, is damaged, or has another version.
@@ -70,7 +73,7 @@ def connect(path: Path, schema: str, *, fresh: bool) -> sqlite3.Connection:
     db: sqlite3.Connection | None = None
     try:
         with faults(path):
-            db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+            db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=not any_thread)
             _prepare(db, path, schema)
             return db
     except BaseException:
