@@ -68,7 +68,7 @@ def test_a_published_file_is_found_with_its_key(store: FolderStore, clip: Path) 
     assert stored.row_key == PROVENANCE["row_key"]
     assert stored.provenance == PROVENANCE
     assert (stored.whole, stored.foreign) == (True, False)
-    assert stored.path.read_bytes() == clip.read_bytes()
+    assert Path(stored.path).read_bytes() == clip.read_bytes()
     assert stored.size == clip.stat().st_size
     assert files(store) == ["a/b.mp4"]
     assert store.lookup("a/c.mp4") is None
@@ -296,7 +296,7 @@ def test_a_writer_killed_half_way_leaves_no_file_that_satisfies_a_row(
     assert stored is not None
     assert stored.row_key is None
     if way == "renames":
-        assert stored.path.read_bytes() == b"what stood there"
+        assert Path(stored.path).read_bytes() == b"what stood there"
         assert len(files(store)) == 2
         assert store.sweep() == 1
     assert files(store) == ["x.mp4"]

@@ -26,7 +26,8 @@ from framepress.row_binding import BindingOptions, bind_rows, read_rows
 from framepress.rows import RowSource, open_rows
 from framepress.rows.given import GIVEN_NAME, GivenRows
 from framepress.settings import RenderSettings, RunLimits
-from framepress.store import FolderStore
+from framepress.store import Store
+from framepress.stores import open_store
 
 #: Findings told in the message when bad rows stop a run; the rest are counted.
 FINDINGS_TOLD_MAX = 20
@@ -38,7 +39,8 @@ class BatchRequest:
 
     Attributes:
         rows: list of rows, ``-`` for standard input; None: a program gives them (`Batch`'s `given`).
-        out_dir: folder of the clips; the ledger lies in it.
+        out_dir: folder of the clips, or the URL of a bucket's prefix.
+        ledger_dir: where the ledger lies; None: in `out_dir`, which then is a folder.
         binding: how columns become values, names and ids, and which rows are meant.
         workers: processes.
         force: render rows whose clip is there; overwrite files that are not ours.
@@ -49,7 +51,7 @@ class BatchRequest:
 
     composition: Path
     rows: str | None
-    out_dir: Path
+    out_dir: Path | str
     binding: BindingOptions
     settings: RenderSettings
     limits: RunLimits
@@ -58,12 +60,14 @@ class BatchRequest:
     force: bool = False
     retry_failed: bool = False
     results: Path | None = None
+    ledger_dir: Path | None = None
 
     @property
     def run_id(self) -> str:
         """Name of the run: the same command on the same list goes on where the last one stopped."""
         rows = str(Path(self.rows).absolute()) if self.rows not in (None, "-") else self.list_name
-        text = "\n".join((str(self.composition.absolute()), rows, str(self.out_dir.absolute())))
+        place = self.out_dir if isinstance(self.out_dir, str) else str(self.out_dir.absolute())
+        text = "\n".join((str(self.composition.absolute()), rows, place))
         return keys.digest_bytes(text.encode("utf-8", "surrogateescape"))[:16]
 
     @property
@@ -131,7 +135,7 @@ class Batch:
         self._given = given
         self._ledger: Ledger | None = None
         self.composition: Composition = load_composition(request.composition)
-        self.store = FolderStore(request.out_dir)
+        self.store: Store = open_store(request.out_dir, force=request.force)
 
     def __enter__(self) -> Batch:
         return self
@@ -152,7 +156,7 @@ class Batch:
         self.store.check_writable()
         self.store.sweep()
         sweep_temporary_folders()
-        self._ledger = Ledger.open(request.out_dir, request.run_id)
+        self._ledger = Ledger.open(request.ledger_dir or Path(request.out_dir), request.run_id)
         self._tell("reading")
         read_rows(self.ledger, self._open_rows(), request.binding, on_row=self._row_read)
         self._tell("checking")

@@ -158,5 +158,6 @@ class Feeder:
             settings=request.settings,
             limits=request.limits,
             browser=request.browser,
-            out_folder=request.out_dir,
+            out=request.out_dir,
+            force=request.force,
         )

@@ -21,7 +21,7 @@ from framepress.browser import remove_folders_of
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
 from framepress.renderer import Renderer, RowTask
-from framepress.store import FolderStore
+from framepress.stores import open_store
 from framepress.tasks import (
     Beat,
     Failed,
@@ -58,7 +58,7 @@ class Worker:
                 rule="composition-changed",
             )
         self.renderer = Renderer(composition, config.settings, config.limits, config.browser)
-        self._store = FolderStore(config.out_folder)
+        self._store = open_store(config.out, force=config.force)
 
     def serve(self) -> None:
         """Answer tasks until the parent has no more."""

@@ -30,7 +30,7 @@ from framepress.page import PageContent, PageInfo
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.site import Site
-from framepress.store import FolderStore
+from framepress.store import Store
 from framepress.streams import AudioTrack
 from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
@@ -99,7 +99,7 @@ class Renderer:
 
     # ---- a whole row ----------------------------------------------------------------------------
 
-    def render(self, task: RowTask, store: FolderStore, progress: Progress = lambda _, __: None) -> RowResult:
+    def render(self, task: RowTask, store: Store, progress: Progress = lambda _, __: None) -> RowResult:
         """Render, check and publish one row.
 
         Raises:
@@ -265,7 +265,7 @@ class Renderer:
         """Digest of the environment; "" before the first page."""
         return self.warm.environment
 
-    def _only_poster(self, task: RowTask, store: FolderStore, stored_bytes: int) -> RowResult:
+    def _only_poster(self, task: RowTask, store: Store, stored_bytes: int) -> RowResult:
         """Make the poster of a clip that is stored."""
         assert task.poster is not None
         began = time.perf_counter()
@@ -276,7 +276,7 @@ class Renderer:
             row=task.row,
             id=task.id,
             status="done",
-            out=str(store.path_of(task.out)),
+            out=store.place_of(task.out),
             row_key=task.row_key,
             path="stored",
             seconds=Seconds(total=_rounded(time.perf_counter() - began)),
@@ -286,7 +286,7 @@ class Renderer:
             environment=self.warm.environment,
         )
 
-    def _publish_poster(self, task: RowTask, store: FolderStore, posters: list[CapturedFrame]) -> str | None:
+    def _publish_poster(self, task: RowTask, store: Store, posters: list[CapturedFrame]) -> str | None:
         if task.poster is None:
             return None
         png = posters[-1].png

@@ -294,7 +294,7 @@ class SingleRender:
             settings=request.settings,
             limits=request.limits,
             browser=request.browser,
-            out_folder=request.out.parent,
+            out=request.out.parent,
         )
 
 

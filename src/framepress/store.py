@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from framepress.errors import InputError, InternalError, StorageFault
 from framepress.mp4_metadata import read_comment
@@ -35,6 +35,7 @@ class Stored:
     """A file in the store.
 
     Attributes:
+        path: where it is; the URL of an object in a bucket.
         row_key: what the file satisfies; None: it is not ours, or not whole.
         provenance: what it says of itself; empty: it is not ours.
         size: bytes.
@@ -42,7 +43,7 @@ class Stored:
     """
 
     name: str
-    path: Path
+    path: Path | str
     size: int
     row_key: str | None
     provenance: Mapping[str, Any]
@@ -57,6 +58,19 @@ class Stored:
     def environment(self) -> str | None:
         """Digest of the environment that made it, if it says so."""
         return str(self.provenance.get("environment") or "") or None
+
+
+class Store(Protocol):
+    """Where finished files go: a folder (`FolderStore`) or a bucket (`object_store.ObjectStore`)."""
+
+    def check_writable(self) -> None: ...
+    def sweep(self) -> int: ...
+    def place_of(self, name: str) -> str: ...
+    def lookup(self, name: str) -> Stored | None: ...
+    def find(self, name: str, row_key: str, *, way_out: str) -> Stored | None: ...
+    def publish(self, local: Path, name: str) -> Stored: ...
+    def publish_bytes(self, data: bytes, name: str) -> Path | str: ...
+    def read_head(self, name: str, size: int) -> bytes | None: ...
 
 
 class FolderStore:
@@ -92,6 +106,20 @@ class FolderStore:
         if not parts or name.startswith("/") or ".." in parts or "\0" in name:
             raise InternalError("The store was given a name that leaves its folder.")
         return self.root.joinpath(*parts)
+
+    def place_of(self, name: str) -> str:
+        """`path_of` as text, for people."""
+        return str(self.path_of(name))
+
+    def read_head(self, name: str, size: int) -> bytes | None:
+        """The first `size` bytes of a file; None: there is none."""
+        path = self.path_of(name)
+        with _faults(path):
+            try:
+                with path.open("rb") as stream:
+                    return stream.read(size)
+            except FileNotFoundError:
+                return None
 
     def lookup(self, name: str) -> Stored | None:
         """What is stored under the name; None: nothing. Reads a few hundred bytes."""
@@ -199,6 +227,12 @@ def _write_file(path: Path, write: Callable[[BinaryIO], object], mode: str) -> N
             with suppress(OSError):
                 path.unlink()
             raise
+
+
+def read_provenance(path: Path) -> dict[str, Any]:
+    """What a finished MP4 says of itself; empty if it says nothing that we know."""
+    with _faults(path), path.open("rb", buffering=4096) as stream:
+        return _provenance(read_comment(stream, path.stat().st_size).text)
 
 
 def _provenance(comment: str | None) -> dict[str, Any]:

@@ -25,7 +25,8 @@ class WorkerConfig:
         composition: path of the HTML file.
         composition_digest: what it must have; a composition that changes during a run would give rows of
             one run different templates.
-        out_folder: of the store.
+        out: folder or URL of the store.
+        force: the store may replace what framepress did not make.
     """
 
     number: int
@@ -34,7 +35,8 @@ class WorkerConfig:
     settings: RenderSettings
     limits: RunLimits
     browser: BrowserOptions
-    out_folder: Path
+    out: Path | str
+    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import json
 from dataclasses import dataclass
 from fractions import Fraction
 
-from framepress.errors import InputError, StorageFault
+from framepress.errors import InputError
 from framepress.poster import COMMENT_HEAD_BYTES, jpeg_comment, poster_jpeg, poster_name
-from framepress.store import PROVENANCE_VERSION, FolderStore
+from framepress.store import PROVENANCE_VERSION, Store
 
 
 @dataclass(frozen=True)
@@ -30,30 +30,28 @@ class WantedPoster:
     time_s: Fraction
     button: bool
 
-    def publish(self, store: FolderStore, clip_name: str, png: bytes) -> str:
+    def publish(self, store: Store, clip_name: str, png: bytes) -> str:
         """Store the poster of a screenshot beside its clip, and return where it is."""
         jpeg = poster_jpeg(png, play_button=self.button, comment=self._comment())
         return str(store.publish_bytes(jpeg, poster_name(clip_name)))
 
-    def stored(self, store: FolderStore, clip_name: str, *, way_out: str) -> str | None:
+    def stored(self, store: Store, clip_name: str, *, way_out: str) -> str | None:
         """Where the poster is, if it is this one; None: it is to be made.
 
         Raises:
             InputError: a file that is not ours is in the way; the message ends with `way_out`.
         """
-        path = store.path_of(poster_name(clip_name))
-        try:
-            with path.open("rb") as stream:
-                comment = jpeg_comment(stream.read(COMMENT_HEAD_BYTES))
-        except FileNotFoundError:
+        name = poster_name(clip_name)
+        path = store.place_of(name)
+        head = store.read_head(name, COMMENT_HEAD_BYTES)
+        if head is None:
             return None
-        except OSError as exc:
-            raise StorageFault(f"{path} cannot be read: {exc.strerror}.", rule="poster-unreadable") from exc
+        comment = jpeg_comment(head)
         if comment is None or not comment.startswith(_OURS):
             raise InputError(
                 f"{path}: a file that framepress did not make is in the way. {way_out}", rule="foreign-file"
             )
-        return str(path) if comment == self._comment() else None
+        return path if comment == self._comment() else None
 
     def _comment(self) -> str:
         facts = {

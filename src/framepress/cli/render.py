@@ -48,7 +48,8 @@ Variants = Annotated[
     ),
 ]
 OutDir = Annotated[
-    Path | None, typer.Option("--out-dir", help="Folder of the clips of a list.  [default: out]")
+    str | None,
+    typer.Option("--out-dir", help="Folder of the clips of a list, or s3://, gs://, az://.  [default: out]"),
 ]
 OutName = Annotated[
     str | None,

@@ -9,6 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from framepress.batch import Batch, BatchRequest
+from framepress.blobs import is_bucket_url
 from framepress.browser import BrowserOptions, remove_folders_of
 from framepress.cli import show
 from framepress.cli.arguments import parse_pairs, parse_values, read_values
@@ -20,6 +21,8 @@ from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
 from framepress.settings import RenderSettings, RunLimits
 from framepress.single import SingleRender, SingleRequest, render_to_stream
+from framepress.state import state_folder
+from framepress.stores import place_option
 from framepress.workshop import Workshop, choice, render_settings, run_limits, seconds_option, worker_count
 
 
@@ -89,7 +92,7 @@ def _run(options: Options) -> int:
         request = BatchRequest(
             composition=common.composition,
             rows=options.variants,
-            out_dir=options.out_dir or Path("out"),
+            out_dir=place_option(options.out_dir or "out"),
             binding=binding,
             settings=settings,
             limits=limits,
@@ -98,6 +101,7 @@ def _run(options: Options) -> int:
             force=force,
             retry_failed=options.retry_failed,
             results=options.results,
+            ledger_dir=state_folder(os.environ) if is_bucket_url(options.out_dir or "") else None,
         )
         return _render_list(options, request)
 

@@ -183,6 +183,8 @@ def _table(rows: list[RowResult]) -> Table:
 
 
 def _short(out: str | None) -> str:
+    if out is not None and "://" in out:
+        return out
     path = Path(out or "")
     try:
         return str(path.relative_to(Path.cwd()))

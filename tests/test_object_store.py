@@ -1,0 +1,181 @@
+"""Finished files and small objects in a bucket: real S3 protocol, against emulators on loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from framepress.blobs import BucketBlobs, FolderBlobs, open_blobs
+from framepress.errors import InputError, StoreUnavailable, UsageError
+from framepress.object_store import ObjectStore
+from framepress.store import FolderStore
+from framepress.stores import open_store, place_option
+from servers import Server
+from test_store import make_mp4
+
+
+@dataclass
+class Bucket:
+    """A bucket with a prefix; `client` sees it as others do."""
+
+    name: str
+    client: Any
+
+    @property
+    def url(self) -> str:
+        return f"s3://{self.name}/run-7"
+
+    def names(self) -> list[str]:
+        found = self.client.list_objects_v2(Bucket=self.name).get("Contents", ())
+        return [one["Key"] for one in found]
+
+
+def make_bucket(server: Server) -> Bucket:
+    import boto3  # noqa: PLC0415
+
+    client = boto3.client("s3", endpoint_url=server.url)
+    name = f"b{uuid4().hex[:12]}"
+    client.create_bucket(Bucket=name)
+    return Bucket(name, client)
+
+
+@pytest.fixture(params=["ministack", pytest.param("moto", marks=pytest.mark.slow)])
+def bucket(
+    request: pytest.FixtureRequest,
+    server_of: Callable[[str], Server],
+    aws: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Bucket:
+    server = server_of(request.param)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    return make_bucket(server)
+
+
+def clip(folder: Path, key: str, environment: str = "e") -> Path:
+    comment = json.dumps({"framepress": 1, "row_key": key, "path": "plain", "environment": environment})
+    return make_mp4(folder / f"{uuid4().hex}.mp4", comment)
+
+
+def test_a_clip_is_published_with_type_checksum_and_facts(bucket: Bucket, tmp_path: Path) -> None:
+    store = open_store(bucket.url)
+    local = clip(tmp_path, "k1")
+    stored = store.publish(local, "a/b.mp4")
+    assert str(stored.path) == f"{bucket.url}/a/b.mp4"
+    seen = bucket.client.get_object(Bucket=bucket.name, Key="run-7/a/b.mp4")
+    assert seen["Body"].read() == local.read_bytes()
+    assert seen["ContentType"] == "video/mp4"
+    assert {key: seen["Metadata"][key] for key in ("row-key", "environment", "path")} == {
+        "row-key": "k1",
+        "environment": "e",
+        "path": "plain",
+    }
+    found = store.find("a/b.mp4", "k1", way_out="")
+    assert found is not None
+    assert (found.size, found.environment) == (local.stat().st_size, "e")
+    assert store.find("a/b.mp4", "k2", way_out="") is None
+    assert store.find("other.mp4", "k1", way_out="") is None
+
+
+def test_an_object_of_the_same_key_stays_and_one_of_another_key_is_replaced(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    store = ObjectStore(bucket.url)
+    first = clip(tmp_path, "k1", "first")
+    store.publish(first, "1.mp4")
+    store.publish(clip(tmp_path, "k1", "second"), "1.mp4")
+    stored = store.lookup("1.mp4")
+    assert stored is not None
+    assert stored.environment == "first"
+    store.publish(clip(tmp_path, "k2", "third"), "1.mp4")
+    stored = store.lookup("1.mp4")
+    assert stored is not None
+    assert (stored.row_key, stored.environment) == ("k2", "third")
+    # What a repeated render is for.
+    ObjectStore(bucket.url, force=True).publish(clip(tmp_path, "k2", "fourth"), "1.mp4")
+    stored = store.lookup("1.mp4")
+    assert stored is not None
+    assert stored.environment == "fourth"
+
+
+def test_an_object_of_somebody_else_is_left_alone_unless_forced(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.client.put_object(Bucket=bucket.name, Key="run-7/1.mp4", Body=b"theirs")
+    store = ObjectStore(bucket.url)
+    with pytest.raises(InputError, match="way out"):
+        store.find("1.mp4", "k1", way_out="way out")
+    with pytest.raises(InputError, match="--force"):
+        store.publish(clip(tmp_path, "k1"), "1.mp4")
+    assert bucket.client.get_object(Bucket=bucket.name, Key="run-7/1.mp4")["Body"].read() == b"theirs"
+    forced = ObjectStore(bucket.url, force=True)
+    assert forced.find("1.mp4", "k1", way_out="") is None
+    forced.publish(clip(tmp_path, "k1"), "1.mp4")
+    assert store.find("1.mp4", "k1", way_out="") is not None
+
+
+def test_a_small_file_is_replaced_and_its_beginning_can_be_read(bucket: Bucket) -> None:
+    store = ObjectStore(bucket.url)
+    assert store.publish_bytes(b"one", "1.jpg") == f"{bucket.url}/1.jpg"
+    store.publish_bytes(b"second", "1.jpg")
+    assert store.read_head("1.jpg", 3) == b"sec"
+    assert store.read_head("2.jpg", 3) is None
+    assert bucket.client.head_object(Bucket=bucket.name, Key="run-7/1.jpg")["ContentType"] == "image/jpeg"
+
+
+def test_a_store_that_can_be_written_is_left_as_it_was(bucket: Bucket) -> None:
+    ObjectStore(bucket.url).check_writable()
+    assert bucket.names() == []
+
+
+@pytest.mark.parametrize("what", ["no bucket", "nobody there"])
+def test_a_store_that_does_not_answer_is_told_as_that(
+    what: str, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framepress.blobs.RETRIES_MAX", 0)
+    if what == "nobody there":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(StoreUnavailable) as caught:
+        ObjectStore("s3://no-such-bucket-here/x").check_writable()
+    assert caught.value.retryable
+
+
+def test_small_objects_are_the_same_in_a_folder_and_a_bucket(bucket: Bucket, tmp_path: Path) -> None:
+    for blobs in (open_blobs(bucket.url), open_blobs(tmp_path / "run-7")):
+        assert blobs.get("r/a.json", bytes_max=10) is None
+        assert list(blobs.list("r")) == []
+        assert not blobs.exists("r/a.json")
+        blobs.put("r/a.json", b"1")
+        (before,) = blobs.list("r")
+        blobs.put("r/a.json", b"22")
+        blobs.put("other/b.json", b"3")
+        (after,) = blobs.list("r")
+        assert (after.name, after.size) == ("r/a.json", 2)
+        assert before.version != after.version
+        assert blobs.get("r/a.json", bytes_max=2) == b"22"
+        with pytest.raises(UsageError, match="larger"):
+            blobs.get("r/a.json", bytes_max=1)
+        blobs.delete("r/a.json")
+        blobs.delete("r/a.json")
+        assert not blobs.exists("r/a.json")
+
+
+def test_places_are_folders_or_buckets() -> None:
+    assert place_option("out") == Path("out")
+    assert place_option("s3://b/p/") == "s3://b/p"
+    assert isinstance(open_store(Path("out")), FolderStore)
+    assert isinstance(open_store("gs://b/p"), ObjectStore)
+    assert isinstance(open_blobs("out"), FolderBlobs)
+    assert isinstance(open_blobs("az://c/p"), BucketBlobs)
+
+
+@pytest.mark.parametrize(
+    "text", ["http://h/b", "s3://", "s3://key:secret@b/p", "file:///out", "s3://b/p?aws_secret=secret"]
+)
+def test_a_place_that_is_none_or_holds_credentials_is_refused_without_showing_them(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        place_option(text)
+    assert "secret" not in caught.value.message.lower().replace("aws_access_key_id", "")
