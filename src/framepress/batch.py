@@ -40,8 +40,10 @@ class BatchRequest:
     Attributes:
         rows: list of rows, ``-`` for standard input; None: a program gives them (`Batch`'s `given`).
         out_dir: folder of the clips, or the URL of a bucket's prefix.
+        run: name of the run; None: made from what is asked for.
         ledger_dir: where the ledger lies; None: in `out_dir`, which then is a folder.
         binding: how columns become values, names and ids, and which rows are meant.
+        browser: None: nothing is rendered here.
         workers: processes.
         force: render rows whose clip is there; overwrite files that are not ours.
         retry_failed: only rows that failed in an earlier run of the same command.
@@ -55,16 +57,19 @@ class BatchRequest:
     binding: BindingOptions
     settings: RenderSettings
     limits: RunLimits
-    browser: BrowserOptions
+    browser: BrowserOptions | None
     workers: int
     force: bool = False
     retry_failed: bool = False
     results: Path | None = None
     ledger_dir: Path | None = None
+    run: str | None = None
 
     @property
     def run_id(self) -> str:
         """Name of the run: the same command on the same list goes on where the last one stopped."""
+        if self.run is not None:
+            return self.run
         rows = str(Path(self.rows).absolute()) if self.rows not in (None, "-") else self.list_name
         place = self.out_dir if isinstance(self.out_dir, str) else str(self.out_dir.absolute())
         text = "\n".join((str(self.composition.absolute()), rows, place))

@@ -151,6 +151,7 @@ class Feeder:
 
     def _config(self) -> WorkerConfig:
         request = self._request
+        assert request.browser is not None, "a run without a browser renders nothing"
         return WorkerConfig(
             number=1,
             composition=self._batch.composition.path,

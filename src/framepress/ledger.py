@@ -133,6 +133,19 @@ class Ledger(RunDatabase):
             return loads(raw) if raw else {}
         raise InternalError(f"The ledger has no row {number}.")
 
+    def remove(self, numbers: Iterable[int]) -> None:
+        """Forget rows and what became of their files, so that nothing of them is left in the file."""
+        with self.batch():
+            for number in numbers:
+                self._execute(
+                    "DELETE FROM outcomes WHERE (out, key) IN (SELECT out, key FROM rows WHERE number = ?)",
+                    (number,),
+                )
+                self._execute("DELETE FROM rows WHERE number = ?", (number,))
+        # Deleted rows stay readable in free pages and in the log until both are written anew.
+        self._execute("VACUUM")
+        self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # Binding
 
     def bind(

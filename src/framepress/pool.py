@@ -128,6 +128,16 @@ class WorkerPool:
         beats = [worker.beat for worker in self._workers if worker.task is not None]
         return sum(beat.frames for beat in beats), sum(beat.total for beat in beats)
 
+    @property
+    def heard_at(self) -> float:
+        """When a worker last gave a sign of life or got a task, by `time.monotonic`."""
+        return max(worker.heard_at for worker in self._workers)
+
+    def kill(self) -> None:
+        """End all workers at once, in the middle of whatever they do."""
+        for worker in self._workers:
+            worker.end(0)
+
     def pids(self) -> list[int]:
         """Process ids of the workers, for tests and for whoever measures."""
         return [worker.pid for worker in self._workers]
@@ -187,8 +197,10 @@ class WorkerPool:
         assert task is not None
         worker.end(0)
         self._replace(worker)
+        # Died: by whatever killed it. Silent: by this row.
+        rule = "worker-lost" if how == "died" else "worker-silent"
         error: FramepressError = WorkerLost(
-            f"Worker {worker.config.number} {how} while it rendered this row.", rule="worker-lost"
+            f"Worker {worker.config.number} {how} while it rendered this row.", rule=rule
         )
         return Answer(task, Failed(error))
 

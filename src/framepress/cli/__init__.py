@@ -17,7 +17,7 @@ from typing import NoReturn, ParamSpec
 import typer
 
 from framepress import __version__
-from framepress.cli import doctor, init, render
+from framepress.cli import demo, doctor, fleet, init, render
 from framepress.cli.arguments import expand_lists
 from framepress.cli.show import tell_error
 from framepress.errors import FramepressError, Interrupted
@@ -57,6 +57,16 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
 
 app.command("render", epilog=render.EXAMPLES)(_interruptible(render.render))
 app.command("init", epilog=init.EXAMPLES)(_interruptible(init.init))
+app.command("enqueue", epilog=fleet.ENQUEUE_EXAMPLES)(_interruptible(fleet.enqueue))
+app.command("worker", epilog=fleet.WORKER_EXAMPLES)(_interruptible(fleet.worker))
+app.command("status", epilog=fleet.RUN_EXAMPLES)(_interruptible(fleet.status))
+app.command("wait", epilog=fleet.RUN_EXAMPLES)(_interruptible(fleet.wait))
+app.command("pause")(_interruptible(fleet.pause))
+app.command("resume")(_interruptible(fleet.resume))
+app.command("cancel")(_interruptible(fleet.cancel))
+app.command("forget")(_interruptible(fleet.forget))
+app.add_typer(fleet.dead, name="dead")
+app.command("demo", epilog=demo.EXAMPLES)(_interruptible(demo.demo))
 app.command("doctor", epilog=doctor.EXAMPLES)(_interruptible(doctor.doctor))
 
 

@@ -21,7 +21,14 @@ EXAMPLES = """Examples:
 """
 
 Composition = Annotated[
-    Path, typer.Argument(help="HTML file, or a folder with index.html.", show_default=False)
+    Path,
+    typer.Argument(
+        # As it is written: a path would lose a slash of a URL.
+        parser=lambda text: text if "://" in text else Path(text),
+        metavar="COMPOSITION",
+        help="HTML file, a folder with index.html, or a bundle in a store.",
+        show_default=False,
+    ),
 ]
 Out = Annotated[
     str | None,

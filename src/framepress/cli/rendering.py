@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from framepress.batch import Batch, BatchRequest
 from framepress.blobs import is_bucket_url
 from framepress.browser import BrowserOptions, remove_folders_of
+from framepress.bundle_folder import local_composition
 from framepress.cli import show
 from framepress.cli.arguments import parse_pairs, parse_values, read_values
 from framepress.cli.render import Options
@@ -53,22 +54,17 @@ def run(options: Options) -> int:
 
 
 def _run(options: Options) -> int:
-    settings = render_settings(
-        crf=options.crf,
-        preset=options.preset,
-        quality=options.quality,
-        fps=options.fps,
-        scale=options.scale,
-        locale=options.locale,
-        timezone=options.timezone,
-        now=options.now,
-        system_fonts=options.system_fonts,
-    )
+    with local_composition(str(options.composition)) as composition:
+        return _run_local(replace(options, composition=composition))
+
+
+def _run_local(options: Options) -> int:
+    settings = settings_of(options)
     limits = run_limits(frame_timeout_s=options.frame_timeout)
     poster_s = seconds_option(options.poster, "--poster")
     workers = worker_count(options.workers)
     _refuse_mixed(options)
-    binding = _binding(options, poster_s)
+    binding = binding_of(options, poster_s)
     values = _single_values(options)
     still_s = seconds_option(options.still, "--still")
     load_composition(options.composition)
@@ -104,6 +100,21 @@ def _run(options: Options) -> int:
             ledger_dir=state_folder(os.environ) if is_bucket_url(options.out_dir or "") else None,
         )
         return _render_list(options, request)
+
+
+def settings_of(options: Options) -> RenderSettings:
+    """The settings that a command line asks for."""
+    return render_settings(
+        crf=options.crf,
+        preset=options.preset,
+        quality=options.quality,
+        fps=options.fps,
+        scale=options.scale,
+        locale=options.locale,
+        timezone=options.timezone,
+        now=options.now,
+        system_fonts=options.system_fonts,
+    )
 
 
 def _render_list(options: Options, request: BatchRequest) -> int:
@@ -210,7 +221,8 @@ def _refuse_list_options(options: Options) -> None:
         )
 
 
-def _binding(options: Options, poster_s: Fraction | None) -> BindingOptions:
+def binding_of(options: Options, poster_s: Fraction | None) -> BindingOptions:
+    """How a command line binds the rows of a list."""
     return BindingOptions(
         column_map=parse_pairs(options.map_ or (), "--map"),
         use_default=tuple(options.use_default or ()),

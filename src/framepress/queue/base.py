@@ -97,7 +97,13 @@ class JobQueue(ABC):
     Attributes:
         lease_s: of every lease that this object gives. All workers of a queue should agree on it.
         policy: decides what `fail` does.
+        knows_ids: `send` adds no job twice.
     """
+
+    knows_ids = True
+
+    #: Seconds that a look into an empty queue should wait; so long may the end of a worker take.
+    wait_s = 1.0
 
     def __init__(self, lease_s: float = LEASE_S, policy: RetryPolicy | None = None) -> None:
         self.lease_s = lease_s

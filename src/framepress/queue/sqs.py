@@ -62,6 +62,11 @@ class SqsQueue(JobQueue):
         redrive_check: refuse a queue without a fit redrive policy.
     """
 
+    knows_ids = False
+
+    # Every look costs money, long ones no more than short ones.
+    wait_s = 5.0
+
     def __init__(
         self,
         name: str,

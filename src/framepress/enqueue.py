@@ -1,0 +1,229 @@
+"""A list into a queue: rows through the ledger, bundle and files into the store, messages in batches.
+
+    list -> ledger -> bound, checked      as for a render (`batch`)
+         -> bundle and row files          content-addressed, into the store
+         -> messages                      in the order of the list, those of finished rows left out
+         -> run.json                      how many there are, for `status` and `wait`
+
+Run again it goes on: objects are there already, a queue that knows its jobs adds none twice, and for SQS,
+which cannot know, the ids that were sent are kept in ``<run>.sent.sqlite3`` beside the ledger.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from framepress import keys
+from framepress.batch import Batch
+from framepress.blobs import Blobs, open_blobs
+from framepress.bundle import address, put_bundle, put_row_files
+from framepress.composition import Composition
+from framepress.errors import InputError, UsageError
+from framepress.ledger_file import connect, faults, run_path
+from framepress.ledger_rows import LedgerRow
+from framepress.messages import Message, Poster, encode_message, settings_fields
+from framepress.queue.base import BODY_BYTES_MAX, Job, JobQueue
+from framepress.run_records import RunFacts, RunRecords, write_facts
+
+#: Jobs that are handed to the queue at a time; it makes its own batches of them.
+PAGE_JOBS = 2_000
+
+#: Files of rows known to be stored; a digest takes some 120 bytes.
+KNOWN_FILES_MAX = 1_000_000
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What `enqueue` did.
+
+    Attributes:
+        rows: that the run is about. finished: that had their clip by its records. sent: messages.
+        rejected: rows that break a rule and were left out.
+    """
+
+    rows: int
+    finished: int
+    sent: int
+    rejected: int
+    seconds: float
+
+
+def plan_of(batch: Batch) -> str | None:
+    """The plan that the messages name, by its digest; None: each worker decides by itself.
+
+    This is the place where the plan of the run is made and put beside the bundle, once there are plans.
+    """
+    return None
+
+
+def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | None = None) -> Sent:
+    """Send all rows of a prepared batch that have no clip yet by the run's records.
+
+    Args:
+        batch: prepared; its `out_dir` is where workers publish.
+        queue_url: for the run's records; without credentials.
+
+    Raises:
+        QueueUnavailable, StoreUnavailable: part may have been sent; the same command goes on.
+        InputError: a row is too large for a message.
+    """
+    began = time.perf_counter()
+    request = batch.request
+    place = request.out_dir if isinstance(request.out_dir, str) else str(request.out_dir.absolute())
+    blobs = open_blobs(place)
+    run = request.run_id
+    template = address(put_bundle(blobs, batch.composition))
+    plan = plan_of(batch)
+    records = RunRecords(blobs, run)
+    records.refresh()
+    finished = {key for key, record in records.rows().items() if record["status"] == "done"}
+    rows = list_rows = 0
+    facts = RunFacts(
+        run=run,
+        rows=sum(1 for _ in batch.ledger.iter_rows({"bound", "done", "failed"}, unique=True)),
+        template=template,
+        store=place,
+        queue=queue_url,
+        plan=plan,
+        sent_at=time.time(),
+        retain_s=retain_s,
+    )
+    # First, so that whoever sees a job of the run finds what the run is.
+    write_facts(blobs, facts)
+    common = Message(
+        template=template,
+        out="-",
+        run=run,
+        store=place,
+        settings=settings_fields(request.settings),
+        plan=plan,
+        poster=_poster(batch),
+    )
+    list_rows = facts.rows
+    waiting = (
+        row
+        for row in batch.ledger.iter_rows({"bound", "done", "failed"}, unique=True)
+        if (row.out, row.key) not in finished
+    )
+    made = (_job(row, common) for row in _with_files(waiting, blobs, batch.composition))
+    with _SentLog.beside(batch, queue) as log:
+        for page in _pages(made, PAGE_JOBS):
+            fresh = log.unsent(page)
+            rows += queue.send(fresh)
+            log.sent(fresh)
+    return Sent(
+        rows=list_rows,
+        finished=len(finished),
+        sent=rows,
+        rejected=batch.ledger.counts()["rejected"],
+        seconds=round(time.perf_counter() - began, 3),
+    )
+
+
+def job_id(out: str, row_key: str) -> str:
+    """Names the job of a row within its run: what is asked for and where it goes."""
+    return keys.digest_bytes(f"{out}\n{row_key}".encode())[:32]
+
+
+def _job(row: LedgerRow, common: Message) -> Job:
+    assert row.out is not None and row.key is not None
+    message = common.model_copy(
+        update={
+            "vars": dict(row.values),
+            "out": row.out,
+            "id": row.id or str(row.number),
+            "row": row.number,
+            "row_key": row.key,
+            "files": dict(row.files),
+        }
+    )
+    body = encode_message(message)
+    if len(body) > BODY_BYTES_MAX:
+        raise InputError(
+            f"Row {row.number} makes a message of {len(body):,} bytes; expected at most {BODY_BYTES_MAX:,}. "
+            "Put long values into files beside the composition.",
+            rule="message-size",
+        )
+    assert common.run is not None
+    return Job(common.run, job_id(row.out, row.key), body)
+
+
+def _with_files(rows: Iterable[LedgerRow], blobs: Blobs, composition: Composition) -> Iterator[LedgerRow]:
+    """The rows, each once the files it refers to are in the store."""
+    known: set[str] = set()
+    for row in rows:
+        put_row_files(blobs, composition.folder, row.files, known)
+        if len(known) > KNOWN_FILES_MAX:
+            known.clear()
+        yield row
+
+
+def _poster(batch: Batch) -> Poster | None:
+    binding = batch.request.binding
+    if binding.poster_s is None:
+        return None
+    return Poster(time=str(binding.poster_s), button=binding.poster_button)
+
+
+def _pages(jobs: Iterable[Job], size: int) -> Iterator[list[Job]]:
+    source = iter(jobs)
+    while page := list(islice(source, size)):
+        yield page
+
+
+class _SentLog:
+    """Which jobs were sent, for queues that cannot know; for others it does nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._db: sqlite3.Connection | None = None
+        if path is not None:
+            schema = "CREATE TABLE IF NOT EXISTS sent (id TEXT PRIMARY KEY) WITHOUT ROWID;"
+            self._db = connect(path, schema, fresh=False)
+
+    @classmethod
+    def beside(cls, batch: Batch, queue: JobQueue) -> _SentLog:
+        """The log of a run, beside its ledger."""
+        if queue.knows_ids:
+            return cls(None)
+        request = batch.request
+        folder = request.ledger_dir or Path(request.out_dir)
+        path = run_path(folder, request.run_id)
+        return cls(path.with_name(f"{request.run_id}.sent.sqlite3"))
+
+    def __enter__(self) -> _SentLog:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._db is not None:
+            self._db.close()
+
+    def unsent(self, jobs: list[Job]) -> list[Job]:
+        if self._db is None or self._path is None:
+            return jobs
+        with faults(self._path):
+            return [job for job in jobs if not self._knows(self._db, job)]
+
+    def sent(self, jobs: list[Job]) -> None:
+        if self._db is None or self._path is None:
+            return
+        with faults(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("INSERT OR IGNORE INTO sent VALUES (?)", [(job.id,) for job in jobs])
+            self._db.execute("COMMIT")
+
+    @staticmethod
+    def _knows(db: sqlite3.Connection, job: Job) -> bool:
+        return db.execute("SELECT 1 FROM sent WHERE id = ?", (job.id,)).fetchone() is not None
+
+
+def chunk_of(row_key: str, chunks: int) -> int:
+    """The chunk of a row by what it asks for, from 0: the same content always goes to the same one."""
+    if chunks < 1:
+        raise UsageError(f"--chunks is {chunks}; expected at least 1.", rule="chunks")
+    return int(row_key[:16], 16) % chunks
