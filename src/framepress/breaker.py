@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 #: Ends of rows that are looked at, and how many there must be before anything is concluded.
-WINDOW, WINDOW_MIN = 20, 4
+WINDOW, WINDOW_MIN = 20, 5
 
 #: Share of them that were errors of the infrastructure, from which on no row is taken.
 RATE = 0.5

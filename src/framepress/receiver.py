@@ -15,7 +15,7 @@ from framepress.messages import Message
 from framepress.queue.base import JobQueue, Lease
 
 #: Seconds between two tries while the queue is away, doubled up to the second.
-AWAY_S, AWAY_S_MAX = 1.0, 30.0
+AWAY_S, AWAY_S_MAX = 0.5, 10.0
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,8 @@ class RedisQueue(JobQueue):
         policy: RetryPolicy | None = None,
     ) -> None:
         super().__init__(lease_s, policy)
-        import redis  # noqa: PLC0415 - optional, and only for this queue
+        import redis.backoff  # noqa: PLC0415 - optional, and only for this queue
+        import redis.retry  # noqa: PLC0415
 
         self._errors: type[Exception] = redis.exceptions.RedisError
         self._prefix = f"{{{name}}}:"
@@ -69,6 +70,8 @@ class RedisQueue(JobQueue):
             socket_timeout=ANSWER_S,
             socket_connect_timeout=REACH_S,
             health_check_interval=30,
+            # Once, for a connection that was closed while idle; whoever waits longer decides that by itself.
+            retry=redis.retry.Retry(redis.backoff.NoBackoff(), 1),
             decode_responses=False,
         )
         register = self._redis.register_script
