@@ -121,7 +121,8 @@ class Chaos:
 
     def start_worker(self, *more: str) -> subprocess.Popen[bytes]:
         """A worker process of its own."""
-        words = ["worker", "--queue", self.queue, "--workers", "1", "--lease", f"{self.lease_s:g}", *more]
+        words = ["worker", "--queue", self.queue, "--workers", "1", "--lease", f"{self.lease_s:g}"]
+        words += ["--log-format", "json", *more]
         if self.browser is not None:
             words += ["--browser", self.browser]
         log = (self.folder / "workers.log").open("ab")
@@ -184,6 +185,17 @@ class Chaos:
         records = RunRecords(blobs, self.run)
         records.refresh()
         return Outcome(right, self.rows - right, records.tally().twice, kills, round(seconds, 1))
+
+    def said(self, event: str) -> list[dict[str, object]]:
+        """What workers logged under that name, in the order in which they did."""
+        found = []
+        with suppress(FileNotFoundError):
+            for line in (self.folder / "workers.log").read_text("utf-8", "replace").splitlines():
+                with suppress(ValueError):
+                    facts = json.loads(line)
+                    if isinstance(facts, dict) and facts.get("event") == event:
+                        found.append(facts)
+        return found
 
     def _place(self) -> str:
         return self.store if "://" in self.store else str(self.folder / self.store)

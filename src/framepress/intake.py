@@ -101,6 +101,7 @@ class Intake:
         self._bundles: dict[str, list[_Bundle]] = {}
         self._browsers: dict[tuple[Path, bool], BrowserOptions] = {}
         self._environment: str | None = None
+        self._swept: set[str] = set()
 
     def close(self) -> None:
         """Remove temporary folders."""
@@ -169,6 +170,10 @@ class Intake:
         if message.poster is not None:
             poster = WantedPoster(row_key, Fraction(message.poster.time), message.poster.button)
         store = open_store(place)
+        if place not in self._swept:
+            # What killed workers left half-written, once per start.
+            store.sweep()
+            self._swept.add(place)
         task = RowTask(
             variant=variant,
             row_key=row_key,
