@@ -28,7 +28,7 @@ from test_store import mounted
 ROWS = 300
 
 #: Of the daily suite.
-ROWS_FEW = 12
+ROWS_FEW = 4
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_rows_survive_workers_that_are_killed(chaos: Chaos, program: Program) ->
 
 
 def test_rows_survive_a_worker_that_is_killed(chaos: Chaos, program: Program) -> None:
-    chaos.rows, chaos.workers, chaos.every_s, chaos.lease_s = ROWS_FEW, 2, 3.0, 5.0
+    chaos.rows, chaos.workers, chaos.every_s, chaos.lease_s = ROWS_FEW, 1, 2.0, 4.0
     assert_all_right(chaos, program)
 
 

@@ -78,6 +78,7 @@ class Chaos:
         folder: for the page and the list; the processes work in it.
         queue, store: as on the command line.
         environ: of the processes.
+        more: further words for every worker.
         blow: what is done to a worker process; killing it is the default.
     """
 
@@ -91,6 +92,7 @@ class Chaos:
     lease_s: float = 10.0
     run: str = "chaos"
     browser: str | None = None
+    more: tuple[str, ...] = ()
     blow: Callable[[subprocess.Popen[bytes]], None] | None = None
     on_tick: Callable[[float], None] = lambda _: None
     on_look: Callable[[int, int], None] = lambda _, __: None
@@ -122,7 +124,7 @@ class Chaos:
     def start_worker(self, *more: str) -> subprocess.Popen[bytes]:
         """A worker process of its own."""
         words = ["worker", "--queue", self.queue, "--workers", "1", "--lease", f"{self.lease_s:g}"]
-        words += ["--log-format", "json", *more]
+        words += ["--log-format", "json", *self.more, *more]
         if self.browser is not None:
             words += ["--browser", self.browser]
         log = (self.folder / "workers.log").open("ab")

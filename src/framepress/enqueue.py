@@ -23,7 +23,7 @@ from framepress.batch import Batch
 from framepress.blobs import Blobs, open_blobs
 from framepress.bundle import address, put_bundle, put_row_files
 from framepress.composition import Composition
-from framepress.errors import InputError, UsageError
+from framepress.errors import InputError
 from framepress.ledger_file import connect, faults, run_path
 from framepress.ledger_rows import LedgerRow
 from framepress.messages import Message, Poster, encode_message, settings_fields
@@ -220,10 +220,3 @@ class _SentLog:
     @staticmethod
     def _knows(db: sqlite3.Connection, job: Job) -> bool:
         return db.execute("SELECT 1 FROM sent WHERE id = ?", (job.id,)).fetchone() is not None
-
-
-def chunk_of(row_key: str, chunks: int) -> int:
-    """The chunk of a row by what it asks for, from 0: the same content always goes to the same one."""
-    if chunks < 1:
-        raise UsageError(f"--chunks is {chunks}; expected at least 1.", rule="chunks")
-    return int(row_key[:16], 16) % chunks

@@ -22,6 +22,9 @@ from framepress.browser import remove_folders_of
 from framepress.errors import FramepressError, WorkerLost
 from framepress.tasks import Beat, Failed, Reply, Task, WorkerConfig
 
+#: Seconds a worker gets to begin: Python, its modules, the composition. It says so when it has.
+BEGIN_S = 60.0
+
 #: Seconds a worker gets to end its browser after the parent has closed the connection.
 END_S = 5.0
 
@@ -47,6 +50,7 @@ class _Process:
         self.task: Task | None = None
         self.heard_at = time.monotonic()
         self.beat = Beat(0, 0)
+        self.ready = False
         try:
             self._process = subprocess.Popen(
                 # -P: a file random.py in the folder where somebody works is not Python's.
@@ -133,6 +137,11 @@ class WorkerPool:
         """When a worker last gave a sign of life or got a task, by `time.monotonic`."""
         return max(worker.heard_at for worker in self._workers)
 
+    @property
+    def ready(self) -> bool:
+        """Whether all workers have begun."""
+        return all(worker.ready for worker in self._workers)
+
     def kill(self) -> None:
         """End all workers at once, in the middle of whatever they do."""
         for worker in self._workers:
@@ -160,8 +169,9 @@ class WorkerPool:
             if answer is not None:
                 yield answer
         for worker in list(busy.values()):
-            if worker.task is not None and time.monotonic() - worker.heard_at > self._silence_s:
-                yield self._lose(worker, f"was silent for {self._silence_s:g} s and was killed")
+            limit_s = self._silence_s if worker.ready else max(self._silence_s, BEGIN_S)
+            if worker.task is not None and time.monotonic() - worker.heard_at > limit_s:
+                yield self._lose(worker, f"was silent for {limit_s:g} s and was killed")
 
     def close(self, *, hurry: bool = False) -> None:
         """End all workers.
@@ -185,6 +195,7 @@ class WorkerPool:
         except (EOFError, OSError):
             return self._lose(worker, "died")
         worker.heard_at = time.monotonic()
+        worker.ready = True
         if isinstance(message, Beat):
             worker.beat = message
             return None

@@ -80,6 +80,9 @@ class Worker:
         renderer = self.renderer
         match task:
             case RowTask():
+                # A browser that has started is progress: on a busy machine that alone takes seconds.
+                renderer.warm.page()
+                self._connection.send(Beat(0, 0))
                 result = renderer.render(task, self._store, self._beat)
                 return result.model_copy(update={"worker": self._config.number})
             case OpenTask():

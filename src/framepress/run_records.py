@@ -89,9 +89,7 @@ def read_facts(blobs: Blobs, run: str) -> RunFacts:
     """
     data = blobs.get(f"{run_prefix(run)}/run.json", bytes_max=1 << 20)
     if data is None:
-        raise UsageError(
-            f"There is no run {run} in {blobs.place_of('')}. Check --run and --out-dir.", rule="no-run"
-        )
+        raise UsageError(f"There is no run {run} in that store. Check --run and --out-dir.", rule="no-run")
     try:
         return RunFacts.model_validate_json(data)
     except ValidationError as exc:

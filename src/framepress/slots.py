@@ -59,8 +59,11 @@ class Slot:
 
     @property
     def advanced(self) -> bool:
-        """Whether there was a sign of progress since the lease was last extended."""
-        return self._pool is not None and self._pool.heard_at > self.extended_at
+        """Whether there was a sign of progress since the lease was last extended; a process that is beginning
+        (`pool` bounds how long that may take) counts as one."""
+        if self._pool is None:
+            return False
+        return not self._pool.ready or self._pool.heard_at > self.extended_at
 
     def replies(self) -> Iterator[tuple[Prepared, RowResult | Failed]]:
         """The end of the job, if it has come; the slot is idle then."""

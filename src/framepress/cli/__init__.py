@@ -17,7 +17,7 @@ from typing import NoReturn, ParamSpec
 import typer
 
 from framepress import __version__
-from framepress.cli import demo, doctor, fleet, init, render
+from framepress.cli import capacity, demo, doctor, fleet, init, render
 from framepress.cli.arguments import expand_lists
 from framepress.cli.show import tell_error
 from framepress.errors import FramepressError, Interrupted
@@ -66,6 +66,8 @@ app.command("resume")(_interruptible(fleet.resume))
 app.command("cancel")(_interruptible(fleet.cancel))
 app.command("forget")(_interruptible(fleet.forget))
 app.add_typer(fleet.dead, name="dead")
+app.command("capacity", epilog=capacity.CAPACITY_EXAMPLES)(_interruptible(capacity.capacity))
+app.command("chunk", epilog=capacity.CHUNK_EXAMPLES)(_interruptible(capacity.chunk))
 app.command("demo", epilog=demo.EXAMPLES)(_interruptible(demo.demo))
 app.command("doctor", epilog=doctor.EXAMPLES)(_interruptible(doctor.doctor))
 

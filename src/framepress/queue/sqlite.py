@@ -96,7 +96,7 @@ class SqliteQueue(JobQueue):
 
     def _take(self) -> Lease | None:
         now, owner = self._clock(), secrets.token_hex(8)
-        # Leases that ran out come first: their rows have waited longest. A job is only looked at once.
+        # In the order in which they could first have been taken, leases that ran out among the rest.
         with self._transaction() as db:
             found = db.execute(
                 "UPDATE jobs SET state = 'leased', owner = ?, due = ?, deliveries = deliveries + 1 "
