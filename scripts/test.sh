@@ -16,7 +16,7 @@ programs=(node:nodejs)
 if [ "${1:-}" = --full ]; then
   suite=()
   # GSAP comes from npm; its licence does not allow a copy here.
-  programs+=(npm:npm)
+  programs+=(npm:npm redis-server:redis-server)
   shift
 fi
 

@@ -19,6 +19,7 @@ from framepress.intake import WrongEnvironment
 from framepress.ledger import Ledger
 from framepress.queue.base import Job
 from framepress.queue.policy import RetryPolicy
+from framepress.slots import Recycling
 from program import until
 from servers import Server
 from test_object_store import make_bucket
@@ -58,7 +59,7 @@ def fleet(tmp_path: Path, browser_path: Path) -> Fleet:
 def test_a_list_becomes_clips_records_and_results(fleet: Fleet, tmp_path: Path) -> None:
     sent = fleet.send(numbered(5))
     assert (sent.rows, sent.sent, sent.finished) == (5, 5, 0)
-    fleet.work(slots=2)
+    fleet.work(slots=2, recycling=Recycling(jobs_max=2))
     assert fleet.numbers(5) == [1, 2, 3, 4, 5]
     records = fleet.records()
     assert (records.tally().done, records.tally().twice) == (5, 0)
@@ -162,17 +163,18 @@ def test_what_cannot_improve_is_dead_at_once_and_done_once_it_is_mended(fleet: F
     assert fleet.records().tally().dead == 0
 
 
+@pytest.mark.slow
 def test_a_row_longer_than_its_lease_starts_once(fleet: Fleet) -> None:
-    fleet.lease_s = 1.5
-    fleet.send(numbered(1), SLOW)
+    fleet.lease_s = 5.0
+    fleet.send(numbered(1), SLOW.replace('data-duration="0.5"', 'data-duration="3"'))
     with fleet.open_queue() as one, fleet.open_queue() as two:
         workers = [fleet.start(one), fleet.start(two)]
-        until(lambda: fleet.records().tally().done, "the row", 60)
+        until(lambda: fleet.records().tally().done, "the row", 120)
         for worker, thread in workers:
             worker.stop()
             thread.join(20)
     (done,) = fleet.said("row-done")
-    assert done["seconds"] > 1.5
+    assert done["seconds"] > 2 * fleet.lease_s
     assert len(fleet.said("row-started")) == 1
 
 
@@ -291,12 +293,30 @@ def test_what_a_message_may_not_say_is_refused_with_a_rule_and_nothing_is_writte
     with fleet.open_queue() as queue:
         queue.send([Job("", str(n), json.dumps({**good, **bad}).encode()) for n, (bad, _) in enumerate(BAD)])
         queue.send([Job("", "no json", b"{"), Job("", "list", b"[]"), Job("", "none", b"")])
+    fleet.policy = RetryPolicy(failures_max=1)
     fleet.work(intake={"serve": (served,), "out": fleet.store})
     rules = {facts["id"]: facts["rule"] for facts in fleet.said("row-dead")}
     expected = {str(n): rule for n, (_, rule) in enumerate(BAD)}
     assert rules == expected | {"no json": "message-json", "list": "message-field", "none": "message-json"}
     assert "no number" not in json.dumps(fleet.events)
     assert list(tmp_path.rglob("*.mp4")) == []
+
+
+def test_a_row_that_a_worker_may_not_write_waits_for_another_and_is_found_among_the_dead(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    fleet.send(numbered(1))
+    fleet.work(intake={"local": False})
+    assert [facts["rule"] for facts in fleet.said("row-failed")] == ["store-refused"]
+    with fleet.open_queue() as queue:
+        run = FleetRun("run", fleet.store, queue)
+        assert run.status().dead == 1
+        (dead,) = run.dead()
+        assert (dead["id"], dead["out"], dead["error"]["rule"]) == ("1", "1.mp4", "store-refused")
+        assert run.dead_retry(["1"]) == 1
+        assert run.status().dead == 0
+    fleet.work()
+    assert fleet.numbers(1) == [1]
 
 
 def test_one_person_can_be_forgotten(fleet: Fleet) -> None:

@@ -46,9 +46,9 @@ def chaos(program: Program) -> Chaos:
 
 
 def on_servers(chaos: Chaos, queue: Server, storage_url: str, storage: Server) -> None:
-    """Move a run onto Valkey and a bucket."""
+    """Move a run onto Valkey and a bucket, which its workers reach at `storage_url`, and we directly."""
     os.environ.update(AWS)
-    os.environ["AWS_ENDPOINT_URL"] = storage_url
+    os.environ["AWS_ENDPOINT_URL"] = storage.url
     chaos.environ = dict(chaos.environ) | AWS | {"AWS_ENDPOINT_URL": storage_url}
     chaos.store = make_bucket(storage).url
     chaos.queue = f"redis://127.0.0.1:{queue.port}/0?name=t{uuid4().hex[:10]}"
@@ -147,7 +147,6 @@ def test_rows_survive_a_bucket_that_answers_500_and_then_nothing(
 @pytest.mark.slow
 def test_rows_survive_a_disk_that_is_full_for_a_while(chaos: Chaos, program: Program) -> None:
     out = program.folder / "out"
-    out.mkdir()
     with mounted(out, "size=8m"):
         ballast = out / "ballast"
 

@@ -27,7 +27,7 @@ SCHEMES = ("s3", "gs", "az")
 
 #: Seconds for one request, and for all repetitions of one that failed; a bucket that answers 500 for longer
 #: is down, and the job is better given back.
-REQUEST_S, RETRIES_S = 30, 45
+REQUEST_S, RETRIES_S = 30, 30
 
 #: Repetitions of a request that failed.
 RETRIES_MAX = 5

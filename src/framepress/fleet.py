@@ -17,6 +17,7 @@ from typing import Any
 from framepress.blobs import Blobs, open_blobs
 from framepress.errors import UsageError
 from framepress.ledger import Ledger
+from framepress.messages import MessageError, decode_message
 from framepress.poster import poster_name
 from framepress.queue.base import Counts, JobQueue
 from framepress.results_csv import check_results_path, write_results_csv
@@ -94,12 +95,13 @@ class FleetRun:
         """Where it stands now."""
         self.records.refresh()
         tally = self.records.tally()
+        unrecorded = self._unrecorded() if self.queue is not None and self.queue.knows_ids else []
         counts = self.queue.counts() if self.queue is not None else Counts(0, 0, 0, 0)
         return Status(
             run=self.run,
             rows=self.facts.rows,
             done=tally.done,
-            dead=tally.dead,
+            dead=tally.dead + len(unrecorded),
             twice=tally.twice,
             waiting=counts.waiting,
             delayed=counts.delayed,
@@ -138,9 +140,14 @@ class FleetRun:
     # ---- dead rows ------------------------------------------------------------------------------
 
     def dead(self) -> list[dict[str, Any]]:
-        """The records of rows that are dead, in the order of the list."""
+        """The records of rows that are dead, in the order of the list.
+
+        Also of those that only the queue knows of, because their worker had no place for a record, or SQS
+        moved them by itself.
+        """
         self.records.refresh()
         found = [record for record in self.records.rows().values() if record["status"] == "dead"]
+        found += self._unrecorded()
         return sorted(found, key=lambda record: (record.get("row") or 0, str(record.get("id"))))
 
     def dead_retry(self, ids: Sequence[str] | None) -> int:
@@ -226,6 +233,34 @@ class FleetRun:
         write_results_csv(path, ledger)
 
     # ---- inside ---------------------------------------------------------------------------------
+
+    def _unrecorded(self) -> list[dict[str, Any]]:
+        """Dead jobs of the queue without a record, in the form of one."""
+        if self.queue is None:
+            return []
+        known = {
+            str(record.get("job")) for record in self.records.rows().values() if record["status"] == "dead"
+        }
+        found = []
+        for dead in self.queue.dead_jobs(self.run):
+            if dead.job.id in known:
+                continue
+            record: dict[str, Any] = {
+                "status": "dead",
+                "job": dead.job.id,
+                "id": dead.job.id,
+                "error": dict(dead.error),
+            }
+            with suppress(MessageError):
+                message = decode_message(dead.job.body)
+                record |= {
+                    "out": message.out,
+                    "row_key": message.row_key,
+                    "id": message.id or dead.job.id,
+                    "row": message.row,
+                }
+            found.append(record | {"attempts": dead.failures})
+        return found
 
     def _needed(self) -> JobQueue:
         if self.queue is None:

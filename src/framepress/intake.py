@@ -24,7 +24,7 @@ from framepress.composition import Composition, load_composition
 from framepress.environment import environment_of
 from framepress.errors import EnvironmentFault, RowValueError
 from framepress.keys import digest_file
-from framepress.messages import Message, MessageError, decode_message, message_settings
+from framepress.messages import Message, MessageError, NotHere, decode_message, message_settings
 from framepress.names import safe_name
 from framepress.queue.base import BODY_BYTES_MAX, Lease
 from framepress.renderer import RowTask
@@ -54,7 +54,7 @@ class IntakeOptions:
         serve: folders whose compositions messages may name.
         out: where clips may go, they and all below; for plain messages, where they do. None: to any bucket
             that messages name, and to the folders they name if `local`.
-        local: the queue is a file of this machine, so whoever sends may write here anyway.
+        local: the queue is this machine's own, so whoever sends can write here anyway.
         any_environment: render rows that were promised another environment's pixels.
     """
 
@@ -124,12 +124,12 @@ class Intake:
         """Where the clip goes.
 
         Raises:
-            MessageError: the message names no store, or one that this worker may not write to.
+            NotHere: the message names no store, or one that this worker may not write to.
         """
         allowed = self.options.out
         if message.store is None:
             if allowed is None:
-                raise MessageError(
+                raise NotHere(
                     "The message names no store; start the worker with --out-dir.", rule="store-missing"
                 )
             return allowed
@@ -139,7 +139,7 @@ class Intake:
         bucket_or_local = is_bucket_url(place) or self.options.local
         if bucket_or_local if allowed is None else _within(place, allowed):
             return place
-        raise MessageError(
+        raise NotHere(
             "The message's store is not one that this worker may write to. Start it with --out-dir of that "
             "store, or a folder above it.",
             rule="store-refused",
@@ -215,7 +215,7 @@ class Intake:
                 target = (root / template).resolve(strict=True)
                 if target.is_relative_to(root):
                     return target
-        raise MessageError(
+        raise NotHere(
             "The message's template is no bundle, and no composition in a folder that this worker serves. "
             "Start it with --serve FOLDER, or send bundles with `framepress enqueue`.",
             rule="template-refused",

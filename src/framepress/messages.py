@@ -44,6 +44,12 @@ class MessageError(InputError):
     """A message that no attempt can improve."""
 
 
+class NotHere(InputError):
+    """A message that this worker may not do, and another one perhaps may."""
+
+    retryable = True
+
+
 class Poster(BaseModel):
     """A poster that is wanted. `time`: seconds as a ratio."""
 

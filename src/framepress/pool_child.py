@@ -17,6 +17,7 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import NoReturn, TypeVar
 
+from framepress.beating import BeatingStore
 from framepress.browser import remove_folders_of
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
@@ -50,6 +51,7 @@ class Worker:
         self._connection = connection
         self._config = config
         self._beat_at = 0.0
+        self._last = Beat(0, 0)
         composition = load_composition(config.composition)
         if composition.digest != config.composition_digest:
             raise InputError(
@@ -58,7 +60,10 @@ class Worker:
                 rule="composition-changed",
             )
         self.renderer = Renderer(composition, config.settings, config.limits, config.browser)
-        self._store = open_store(config.out, force=config.force)
+        # While the store works, this thread waits for it and sends nothing.
+        self._store = BeatingStore(
+            open_store(config.out, force=config.force), lambda: connection.send(self._last)
+        )
 
     def serve(self) -> None:
         """Answer tasks until the parent has no more."""
@@ -99,9 +104,10 @@ class Worker:
 
     def _beat(self, frames: int, total: int) -> None:
         now = time.monotonic()
+        self._last = Beat(frames, total)
         if now - self._beat_at >= BEAT_S:
             self._beat_at = now
-            self._connection.send(Beat(frames, total))
+            self._connection.send(self._last)
 
 
 def _try(work: Callable[[], T]) -> tuple[Failed, None] | tuple[None, T]:

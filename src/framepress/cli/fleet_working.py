@@ -26,6 +26,9 @@ from framepress.workshop import choice, run_limits, worker_count
 #: Seconds of the shortest lease: below, a browser that starts on a busy machine looks hung.
 LEASE_S_MIN = 3.0
 
+#: Hosts of queues that only this machine reaches.
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
 #: Parts of the lease after which a frame has taken too long, and after which a silent process is killed. A
 #: hung browser is so found before its lease runs out, and its row has failed rather than moved on.
 FRAME_PART, SILENCE_PART = 0.5, 0.75
@@ -50,7 +53,7 @@ def work(options: Options) -> int:
             environ=os.environ,
             serve=tuple(_served(folder) for folder in options.serve or ()),
             out=None if out is None else out if isinstance(out, str) else str(out.absolute()),
-            local=parts.scheme == "sqlite",
+            local=parts.scheme == "sqlite" or (parts.hostname or "") in LOOPBACK,
             browser=options.browser,
             any_environment=options.any_environment,
         )
