@@ -82,7 +82,6 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
     records = RunRecords(blobs, run)
     records.refresh()
     finished = {key for key, record in records.rows().items() if record["status"] == "done"}
-    rows = list_rows = 0
     facts = RunFacts(
         run=run,
         rows=sum(1 for _ in batch.ledger.iter_rows({"bound", "done", "failed"}, unique=True)),
@@ -104,22 +103,22 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
         plan=plan,
         poster=_poster(batch),
     )
-    list_rows = facts.rows
     waiting = (
         row
         for row in batch.ledger.iter_rows({"bound", "done", "failed"}, unique=True)
         if (row.out, row.key) not in finished
     )
     made = (_job(row, common) for row in _with_files(waiting, blobs, batch.composition))
+    sent = 0
     with _SentLog.beside(batch, queue) as log:
         for page in _pages(made, PAGE_JOBS):
             fresh = log.unsent(page)
-            rows += queue.send(fresh)
+            sent += queue.send(fresh)
             log.sent(fresh)
     return Sent(
-        rows=list_rows,
+        rows=facts.rows,
         finished=len(finished),
-        sent=rows,
+        sent=sent,
         rejected=batch.ledger.counts()["rejected"],
         seconds=round(time.perf_counter() - began, 3),
     )

@@ -44,8 +44,9 @@ RECEPTIONS_MIN = 10
 #: Seconds that what the tags say is believed.
 TAGS_S = 5.0
 
-#: Seconds for which a dead message is hidden while the dead letters are gone through.
-DEAD_LOOK_S = 120
+#: Seconds for which a dead message is hidden while the dead letters are gone through, and seconds that a look
+#: waits: a long poll asks all servers of SQS, a short one only some.
+DEAD_LOOK_S, DEAD_POLL_S = 120, 1
 
 PAUSED, CANCELLED = "framepress-paused", "framepress-cancelled"
 
@@ -322,8 +323,7 @@ class SqsQueue(JobQueue):
                 QueueUrl=self._dead_letters(),
                 MaxNumberOfMessages=BATCH_MAX,
                 VisibilityTimeout=DEAD_LOOK_S,
-                # 1: a long poll asks all servers of SQS, a short one only some.
-                WaitTimeSeconds=1,
+                WaitTimeSeconds=DEAD_POLL_S,
                 MessageAttributeNames=["All"],
             ).get("Messages", ())
 
