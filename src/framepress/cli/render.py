@@ -25,7 +25,7 @@ Composition = Annotated[
     typer.Argument(
         # As it is written: a path would lose a slash of a URL.
         parser=lambda text: text if "://" in text else Path(text),
-        metavar="COMPOSITION",
+        metavar="composition",
         help="HTML file, a folder with index.html, or a bundle in a store.",
         show_default=False,
     ),
