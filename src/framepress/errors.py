@@ -10,6 +10,7 @@
     ├── EnvironmentFault      exit 3   the machine lacks something
     │   ├── BrowserMissing             no usable Chromium
     │   └── StorageFault               folder not writable, disk full
+    │       └── CacheFault             the cache cannot keep a piece; work goes on without
     ├── RowFailure            exit 1   one row could not be rendered
     │   ├── PageError                  the page threw, never got ready, or asked for what it may not have
     │   ├── BrowserCrash      retry    Chromium died or broke the protocol
@@ -137,6 +138,11 @@ class BrowserMissing(EnvironmentFault):
 
 class StorageFault(EnvironmentFault):
     """A folder cannot be written, or the disk is full."""
+
+
+class CacheFault(StorageFault):
+    """The cache cannot keep a piece, or its folder cannot be used. Whoever made the piece still has it, so a
+    render goes on; only a folder that the user named is worth stopping for."""
 
 
 class RowFailure(FramepressError):
