@@ -296,7 +296,7 @@ class Cache:
     def _adopt(self, making: Path, kind: str, key: str, place: Path) -> bool:
         """Give a finished entry its place; False: a whole one stands there, and the new one is gone."""
         for _ in range(_TRIES):
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._files.make_place(kind, key)
             try:
                 making.rename(place)
             except OSError as exc:

@@ -165,11 +165,12 @@ class CacheFolder:
 
     def entries(self) -> Iterator[Entry]:
         """Every entry there is, in no order; others may come and go meanwhile."""
-        for kind in _names(self.root / "entries", _KIND):
-            for fan in _names(self.root / "entries" / kind):
-                for key in _names(self.root / "entries" / kind / fan, _KEY):
+        for kind in _names(f"{self.root}/entries", _KIND):
+            for fan in _names(f"{self.root}/entries/{kind}"):
+                folder = f"{self.root}/entries/{kind}/{fan}"
+                for key in _names(folder, _KEY):
                     try:
-                        facts = Path(self.root, "entries", kind, fan, key, "data").stat()
+                        facts = os.stat(f"{folder}/{key}/data")  # noqa: PTH116 - three times as fast
                     except OSError:
                         continue
                     yield Entry(kind, key, facts.st_size, facts.st_mtime_ns)
@@ -179,6 +180,15 @@ class CacheFolder:
         path = self.root / "tmp" / partial_name(name)
         path.mkdir(mode=0o700)
         return path
+
+    def make_place(self, kind: str, key: str) -> Path:
+        """The folder in which an entry's folder belongs, made if need be."""
+        fan = self.path_of(kind, key).parent
+        if not fan.is_dir():
+            # One by one: with `parents`, only the last would be private.
+            for folder in (fan.parent.parent, fan.parent, fan):
+                folder.mkdir(mode=0o700, exist_ok=True)
+        return fan
 
     def drop(self, kind: str, key: str) -> bool:
         """Take an entry out and delete it; False: it is not there. Files that are open stay readable."""
@@ -193,7 +203,7 @@ class CacheFolder:
     def sweep(self) -> int:
         """Remove what killed processes left in the making; return how many. Living ones keep theirs."""
         removed = 0
-        for name in _names(self.root / "tmp"):
+        for name in _names(f"{self.root}/tmp"):
             path = self.root / "tmp" / name
             if is_left_behind(path):
                 shutil.rmtree(path, ignore_errors=True)
@@ -257,7 +267,7 @@ def _lock(descriptor: int, byte: int, type_: int, *, wait: bool) -> bool:
     return True
 
 
-def _names(folder: Path, pattern: re.Pattern[str] | None = None) -> list[str]:
+def _names(folder: str, pattern: re.Pattern[str] | None = None) -> list[str]:
     """Names in a folder; none if it is not there."""
     try:
         names = os.listdir(folder)  # noqa: PTH208 - names are all that is needed, of a million perhaps
