@@ -403,7 +403,7 @@ def test_quiet_prints_nothing_and_otherwise_a_table_comes(people: Program) -> No
     told = people.run(*many())
     assert told.stdout == b""
     assert "out/asha.mp4" in told.stderr
-    assert "3 of 3 clips in out; 3 were there already" in told.stderr
+    assert "3 of 3 clips in out; 3 were stored already" in told.stderr
 
 
 def test_without_a_terminal_a_line_comes_every_ten_seconds(people: Program) -> None:

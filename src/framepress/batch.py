@@ -9,24 +9,28 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from framepress import keys
+from framepress.artifacts import Artifacts
 from framepress.browser import BrowserOptions, sweep_temporary_folders
+from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.composition import Composition, load_composition
+from framepress.environment import machine_environment
 from framepress.errors import FramepressError, InputError
 from framepress.feeder import Feeder
 from framepress.ledger import Ledger
 from framepress.ledger_rows import LedgerRow
+from framepress.provenance import Demands
 from framepress.results import RowResult, Seconds, Summary
 from framepress.results_csv import check_results_path, write_results_csv
 from framepress.row_binding import BindingOptions, bind_rows, read_rows
 from framepress.rows import RowSource, open_rows
 from framepress.rows.given import GIVEN_NAME, GivenRows
 from framepress.settings import RenderSettings, RunLimits
-from framepress.store import FolderStore
+from framepress.store import ANY_WILL_DO, FolderStore
 
 #: Findings told in the message when bad rows stop a run; the rest are counted.
 FINDINGS_TOLD_MAX = 20
@@ -42,6 +46,10 @@ class BatchRequest:
         binding: how columns become values, names and ids, and which rows are meant.
         workers: processes.
         force: render rows whose clip is there; overwrite files that are not ours.
+        again: render rows whose clip is there; files that are not ours stay.
+        cache: where finished clips are looked for and kept; None: nowhere.
+        demands: what stored clips must be.
+        refresh_environment: render rows whose clip was made by another browser, encoder or fonts.
         retry_failed: only rows that failed in an earlier run of the same command.
         results: where to write results.csv; None: nowhere.
         limits: `rows_per_browser` and the like.
@@ -56,8 +64,12 @@ class BatchRequest:
     browser: BrowserOptions
     workers: int
     force: bool = False
+    again: bool = False
     retry_failed: bool = False
     results: Path | None = None
+    cache: CacheOptions | None = None
+    demands: Demands = ANY_WILL_DO
+    refresh_environment: bool = False
 
     @property
     def run_id(self) -> str:
@@ -132,6 +144,8 @@ class Batch:
         self._ledger: Ledger | None = None
         self.composition: Composition = load_composition(request.composition)
         self.store = FolderStore(request.out_dir)
+        self.demands = request.demands
+        self.artifacts = Artifacts(None, self.demands)
 
     def __enter__(self) -> Batch:
         return self
@@ -183,6 +197,9 @@ class Batch:
         if not self.request.retry_failed:
             for row in self.ledger.iter_rows({"rejected"}):
                 yield self._count(_failed_result(row, row.error or {}))
+        if self.request.refresh_environment:
+            self.demands = replace(self.demands, environment=machine_environment(self.request.browser))
+        self.artifacts = Artifacts(open_if_usable(self.request.cache), self.demands)
         yield from Feeder(self, self._waiting()).run()
 
     def summary(self) -> Summary:

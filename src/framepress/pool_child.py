@@ -17,9 +17,12 @@ from multiprocessing.connection import Connection
 from types import FrameType
 from typing import NoReturn, TypeVar
 
+from framepress.artifacts import Artifacts
 from framepress.browser import remove_folders_of
+from framepress.cache_options import open_if_usable
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
+from framepress.provenance import Demands
 from framepress.renderer import Renderer, RowTask
 from framepress.store import FolderStore
 from framepress.tasks import (
@@ -59,6 +62,7 @@ class Worker:
             )
         self.renderer = Renderer(composition, config.settings, config.limits, config.browser)
         self._store = FolderStore(config.out_folder)
+        self._artifacts = Artifacts(open_if_usable(config.cache), Demands())
 
     def serve(self) -> None:
         """Answer tasks until the parent has no more."""
@@ -80,7 +84,7 @@ class Worker:
         renderer = self.renderer
         match task:
             case RowTask():
-                result = renderer.render(task, self._store, self._beat)
+                result = renderer.render(task, self._store, self._beat, keep=self._artifacts.keep)
                 return result.model_copy(update={"worker": self._config.number})
             case OpenTask():
                 clip = renderer.open(task.variant)

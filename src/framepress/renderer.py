@@ -99,8 +99,18 @@ class Renderer:
 
     # ---- a whole row ----------------------------------------------------------------------------
 
-    def render(self, task: RowTask, store: FolderStore, progress: Progress = lambda _, __: None) -> RowResult:
+    def render(
+        self,
+        task: RowTask,
+        store: FolderStore,
+        progress: Progress = lambda _, __: None,
+        *,
+        keep: Callable[[Path, str], None] = lambda _, __: None,
+    ) -> RowResult:
         """Render, check and publish one row.
+
+        Args:
+            keep: called with the finished file, which is published, and its row key; see `artifacts`.
 
         Raises:
             RowFailure, InputError, EnvironmentFault: nothing was published.
@@ -118,6 +128,7 @@ class Renderer:
         sounded = time.perf_counter()
         artifact = self.assemble(clip, encoded, track, task.row_key, self.environment)
         stored = store.publish(artifact.path, task.out)
+        keep(artifact.path, task.row_key)
         poster = self._publish_poster(task, store, posters)
         self.warm.after_row()
         finished = time.perf_counter()

@@ -1,13 +1,12 @@
 """Finished files in a folder, each with its provenance inside.
 
-An MP4 says in its own ``comment`` what it is, as JSON: ``{"framepress": 1, "row_key": …, "path": "plain",
-"environment": …}``. There is no list beside the files: whoever moves or copies one takes its facts along.
+An MP4 says in its own ``comment`` what it is (`provenance`). There is no list beside the files: whoever moves
+or copies one takes its facts along.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -17,14 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from framepress.errors import InputError, InternalError, StorageFault
+from framepress.file_copy import copy_file
 from framepress.mp4_metadata import read_comment
 from framepress.partial import is_left_behind, partial_name
-
-#: The version of provenance we write and understand.
-PROVENANCE_VERSION = 1
-
-#: Bytes copied at a time.
-_CHUNK_BYTES = 1 << 20
+from framepress.provenance import Demands, parse_provenance, satisfies
 
 #: How file systems that cannot rename say so (mounted buckets).
 _NO_RENAME = (errno.ENOSYS, errno.EPERM, errno.EXDEV, errno.ENOTSUP)
@@ -53,10 +48,18 @@ class Stored:
         """Not made by framepress: never to be overwritten unless the user says so (``--force``)."""
         return not self.provenance
 
+    def satisfies(self, row_key: str, demands: Demands) -> bool:
+        """Whether the file will do for a row of this key."""
+        return self.row_key == row_key and satisfies(self.provenance, demands)
+
     @property
     def environment(self) -> str | None:
         """Digest of the environment that made it, if it says so."""
         return str(self.provenance.get("environment") or "") or None
+
+
+#: What `FolderStore.find` demands if nobody says otherwise.
+ANY_WILL_DO = Demands()
 
 
 class FolderStore:
@@ -97,22 +100,10 @@ class FolderStore:
         """What is stored under the name; None: nothing. Reads a few hundred bytes."""
         path = self.path_of(name)
         with _faults(path):
-            try:
-                # Asked before it is opened: opening a pipe would wait for its other end.
-                facts = path.stat()
-                if not stat.S_ISREG(facts.st_mode):
-                    raise StorageFault(f"{path} is not a file. Remove it or choose another.", rule="kind")
-                with path.open("rb", buffering=4096) as stream:
-                    comment = read_comment(stream, facts.st_size)
-            except FileNotFoundError:
-                return None
-        provenance = _provenance(comment.text)
-        key = provenance.get("row_key")
-        row_key = key if comment.whole and isinstance(key, str) else None
-        return Stored(name, path, facts.st_size, row_key, provenance, comment.whole)
+            return inspect_file(path, name)
 
-    def find(self, name: str, row_key: str, *, way_out: str) -> Stored | None:
-        """What is stored under the name if it satisfies the row key; None: it may be made or replaced.
+    def find(self, name: str, row_key: str, *, way_out: str, demands: Demands = ANY_WILL_DO) -> Stored | None:
+        """What is stored under the name if it will do; None: it may be made or replaced.
 
         Raises:
             InputError: a file that is not ours is in the way; `way_out` ends the message.
@@ -123,7 +114,7 @@ class FolderStore:
                 f"{stored.path}: a file that framepress did not make is in the way. {way_out}",
                 rule="foreign-file",
             )
-        return stored if stored is not None and stored.row_key == row_key else None
+        return stored if stored is not None and stored.satisfies(row_key, demands) else None
 
     def publish(self, local: Path, name: str) -> Stored:
         """Copy a finished file into the store, front to back; it appears under its name whole.
@@ -134,8 +125,7 @@ class FolderStore:
 
         def write(target: BinaryIO) -> None:
             with local.open("rb") as source:
-                while chunk := source.read(_CHUNK_BYTES):
-                    target.write(chunk)
+                copy_file(source, target)
 
         self._publish(write, self.path_of(name))
         stored = self.lookup(name)
@@ -189,6 +179,27 @@ class FolderStore:
         return True
 
 
+def inspect_file(path: Path, name: str = "") -> Stored | None:
+    """What a file says of itself; None: there is none. Reads a few hundred bytes.
+
+    Raises:
+        StorageFault: it is no file. OSError: it cannot be read.
+    """
+    try:
+        # Asked before it is opened: opening a pipe would wait for its other end.
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise StorageFault(f"{path} is not a file. Remove it or choose another.", rule="kind")
+        with path.open("rb", buffering=4096) as stream:
+            comment = read_comment(stream, facts.st_size)
+    except FileNotFoundError:
+        return None
+    provenance = parse_provenance(comment.text)
+    key = provenance.get("row_key")
+    row_key = key if comment.whole and isinstance(key, str) else None
+    return Stored(name, path, facts.st_size, row_key, provenance, comment.whole)
+
+
 def _write_file(path: Path, write: Callable[[BinaryIO], object], mode: str) -> None:
     with path.open(mode) as stream:
         try:
@@ -199,19 +210,6 @@ def _write_file(path: Path, write: Callable[[BinaryIO], object], mode: str) -> N
             with suppress(OSError):
                 path.unlink()
             raise
-
-
-def _provenance(comment: str | None) -> dict[str, Any]:
-    """The facts in a comment; empty if it is not ours, or of a version that we do not know."""
-    if comment is None:
-        return {}
-    try:
-        facts = json.loads(comment)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(facts, dict) or facts.get("framepress") != PROVENANCE_VERSION:
-        return {}
-    return facts
 
 
 _PROBLEMS: dict[int, tuple[str, str]] = {

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from framepress.browser import BrowserOptions
+from framepress.cache_options import CacheOptions
 from framepress.clip import Clip
 from framepress.errors import FramepressError
 from framepress.frames_to_segments import EncodedFrames
@@ -26,6 +27,7 @@ class WorkerConfig:
         composition_digest: what it must have; a composition that changes during a run would give rows of
             one run different templates.
         out_folder: of the store.
+        cache: where finished clips and pieces are kept; None: nowhere.
     """
 
     number: int
@@ -35,6 +37,7 @@ class WorkerConfig:
     limits: RunLimits
     browser: BrowserOptions
     out_folder: Path
+    cache: CacheOptions | None = None
 
 
 @dataclass(frozen=True)

@@ -99,7 +99,33 @@ Json = Annotated[
     bool, typer.Option("--json", help="One JSON object per row on standard output, then a summary.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Render every row, whatever is stored.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Render every row, whatever is stored; the cache is not used.")
+]
+CacheDir = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        envvar="FRAMEPRESS_CACHE_DIR",
+        show_envvar=False,
+        help="Cache of finished clips and pieces; none: no cache.  [default: ~/.cache/framepress]",
+    ),
+]
+CacheLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        envvar="FRAMEPRESS_CACHE_LIMIT",
+        show_envvar=False,
+        help="Size the cache is pruned to.  [default: 10GB, or a tenth of the disk]",
+    ),
+]
+RefreshEnvironment = Annotated[
+    bool,
+    typer.Option(
+        "--refresh-environment", help="Render rows whose clip another browser, encoder or font made."
+    ),
+]
 Locale = Annotated[str, typer.Option(help="Language of dates and numbers in the page.")]
 Timezone = Annotated[str, typer.Option(help="Time zone of dates in the page.")]
 Now = Annotated[str, typer.Option(help="What the page's clock reads at frame 0, ISO 8601.")]
@@ -144,6 +170,9 @@ class Options:
     json_: Json = False
     quiet: Quiet = False
     no_cache: NoCache = False
+    cache_dir: CacheDir = None
+    cache_limit: CacheLimit = None
+    refresh_environment: RefreshEnvironment = False
     locale: Locale = "en-US"
     timezone: Timezone = "UTC"
     now: Now = "2000-01-01T00:00:00Z"

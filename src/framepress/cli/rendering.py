@@ -10,11 +10,12 @@ from pathlib import Path
 
 from framepress.batch import Batch, BatchRequest
 from framepress.browser import BrowserOptions, remove_folders_of
+from framepress.cache_options import CacheOptions, cache_options
 from framepress.cli import show
 from framepress.cli.arguments import parse_pairs, parse_values, read_values
 from framepress.cli.render import Options
 from framepress.composition import load_composition
-from framepress.errors import UsageError
+from framepress.errors import CacheFault, UsageError
 from framepress.results import RowResult
 from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
@@ -32,8 +33,8 @@ class _Common:
     limits: RunLimits
     browser: BrowserOptions
     workers: int
-    force: bool
     poster_s: Fraction | None
+    cache: CacheOptions | None
 
 
 def run(options: Options) -> int:
@@ -69,6 +70,7 @@ def _run(options: Options) -> int:
     values = _single_values(options)
     still_s = seconds_option(options.still, "--still")
     load_composition(options.composition)
+    cache = None if options.no_cache else _cache(options)
     workshop = Workshop(
         options.composition,
         browser=options.browser,
@@ -81,8 +83,7 @@ def _run(options: Options) -> int:
                 f"{browser.path.name} does not draw on request, so pictures are taken of what it draws by "
                 "its own clock: right, but slower. `framepress doctor --install` gets a headless shell."
             )
-        force = options.force or options.no_cache
-        common = _Common(options.composition, settings, limits, browser, workers, force, poster_s)
+        common = _Common(options.composition, settings, limits, browser, workers, poster_s, cache)
         if options.variants is None:
             _render_single(options, common, values, still_s)
             return 0
@@ -95,11 +96,33 @@ def _run(options: Options) -> int:
             limits=limits,
             browser=browser,
             workers=workers,
-            force=force,
+            force=options.force,
+            again=options.no_cache,
             retry_failed=options.retry_failed,
             results=options.results,
+            cache=cache,
+            refresh_environment=options.refresh_environment,
         )
         return _render_list(options, request)
+
+
+def _cache(options: Options) -> CacheOptions | None:
+    """The cache, opened once to know before anything is rendered.
+
+    Raises:
+        CacheFault: the folder that the user chose cannot be used. One that nobody chose is done without.
+    """
+    found = cache_options(os.environ, folder=options.cache_dir, limit=options.cache_limit)
+    try:
+        if found is not None:
+            found.open()
+    except CacheFault as fault:
+        if found is None or found.named:
+            raise
+        if not options.quiet:
+            show.tell_note(f"{fault.message} This run goes without a cache.")
+        return None
+    return found
 
 
 def _render_list(options: Options, request: BatchRequest) -> int:
@@ -139,7 +162,10 @@ def _render_single(
         limits=common.limits,
         browser=common.browser,
         workers=common.workers,
-        force=common.force,
+        force=options.force,
+        again=options.no_cache,
+        cache=common.cache,
+        refresh_environment=options.refresh_environment,
         poster_s=common.poster_s,
         poster_button=options.poster_button,
         column_map=parse_pairs(options.map_ or (), "--map"),

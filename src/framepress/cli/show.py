@@ -120,7 +120,7 @@ def tell_single(result: RowResult) -> None:
     """One finished clip, for a person."""
     if result.path == "stored":
         console().print(
-            f"{result.out}: there already, nothing to do (--force renders it again).", markup=False
+            f"{result.out}: stored already, nothing to do (--no-cache renders it again).", markup=False
         )
         return
     seconds = result.seconds
@@ -142,7 +142,7 @@ def tell_run(results: list[RowResult], summary: Summary) -> None:
         console().print(f"… and more; all {summary.failed} failed rows are in --results and --json.")
     parts = [f"{summary.done:,} of {summary.rows:,} clips in {summary.out_dir}"]
     if summary.stored:
-        parts.append(f"{summary.stored:,} were there already")
+        parts.append(f"{summary.stored:,} were stored already")
     if summary.failed:
         parts.append(f"{summary.failed:,} failed (again with --retry-failed)")
     parts.append(f"{_clock(summary.seconds)} min")
