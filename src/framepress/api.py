@@ -51,6 +51,8 @@ class Options(TypedDict, total=False):
         environ: environment in which it is looked for; default: that of this process.
         cache_dir: folder of finished clips and pieces; default: FRAMEPRESS_CACHE_DIR, else
             ``~/.cache/framepress``; "none": no cache. cache_limit: the size it is pruned to, such as "50GB".
+        shared_cache: object store behind the cache, such as "s3://bucket/folder"; default:
+            FRAMEPRESS_SHARED_CACHE.
         no_cache: render what is stored already, and use no cache.
         refresh_environment: render again what another browser, encoder or font made.
         limits: all limits at once, over frame_timeout_s.
@@ -74,6 +76,7 @@ class Options(TypedDict, total=False):
     environ: Mapping[str, str]
     cache_dir: str | os.PathLike[str]
     cache_limit: str
+    shared_cache: str
     no_cache: bool
     refresh_environment: bool
     limits: RunLimits
@@ -122,7 +125,7 @@ def render(
             poster_button=checked.poster_button,
             place="values",
         )
-        return SingleRender(request).run()
+        return SingleRender(request, on_note=_warn).run()
 
 
 def render_many(
@@ -208,7 +211,7 @@ def render_many(
             retry_failed=retry_failed,
             results=Path(results) if results is not None else None,
         )
-        with Batch(request, given=given, on_progress=on_progress) as batch:
+        with Batch(request, given=given, on_progress=on_progress, on_note=_warn) as batch:
             batch.prepare()
             yield from batch.results()
 
@@ -242,6 +245,7 @@ class _Checked:
             self._environ,
             folder=os.fspath(folder) if folder is not None else None,
             limit=options.get("cache_limit"),
+            shared=options.get("shared_cache"),
         )
 
     def cache(self) -> CacheOptions | None:
@@ -268,6 +272,10 @@ class _Checked:
             environ=self._environ,
             system_fonts=self.settings.system_fonts,
         )
+
+
+def _warn(note: str) -> None:
+    warnings.warn(note, RuntimeWarning, stacklevel=3)
 
 
 def _value(name: str, value: object) -> object:

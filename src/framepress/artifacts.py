@@ -47,6 +47,16 @@ class Artifacts:
                 return None
             return store.publish(path, name)
 
+    def share(self, row_key: str) -> None:
+        """Send a clip that a worker has kept to the second level of the cache."""
+        if self._cache is not None:
+            self._cache.offer(ARTIFACT, row_key)
+
+    def close(self) -> None:
+        """Let go of the cache; waits for what is on its way to a second level, for seconds."""
+        if self._cache is not None:
+            self._cache.close()
+
     def keep(self, path: Path, row_key: str) -> None:
         """Store a clip that was made just now, in place of an older one of its row.
 

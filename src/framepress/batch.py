@@ -123,6 +123,9 @@ class Progress:
 class Batch:
     """One run. Use as a context manager: leaving it closes the ledger and writes the results file.
 
+    Args:
+        on_note: called with what a person should know and what stops nothing.
+
     Raises:
         CompositionError, RowsError, UsageError, StorageFault: from `prepare`; nothing was rendered.
     """
@@ -134,11 +137,13 @@ class Batch:
         stdin: BinaryIO | None = None,
         given: Iterable[Mapping[str, object]] | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
+        on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.request = request
         self.progress = Progress(began_at=time.monotonic())
         self._began = time.monotonic()
         self._on_progress = on_progress
+        self._on_note = on_note
         self._stdin = stdin
         self._given = given
         self._ledger: Ledger | None = None
@@ -199,7 +204,7 @@ class Batch:
                 yield self._count(_failed_result(row, row.error or {}))
         if self.request.refresh_environment:
             self.demands = replace(self.demands, environment=machine_environment(self.request.browser))
-        self.artifacts = Artifacts(open_if_usable(self.request.cache), self.demands)
+        self.artifacts = Artifacts(open_if_usable(self.request.cache, self._on_note), self.demands)
         yield from Feeder(self, self._waiting()).run()
 
     def summary(self) -> Summary:
@@ -219,7 +224,7 @@ class Batch:
         )
 
     def close(self) -> None:
-        """Write the results file and let go of the ledger. May be called more than once."""
+        """Write the results file and let go of ledger and cache. May be called more than once."""
         if self._ledger is None:
             return
         try:
@@ -228,6 +233,7 @@ class Batch:
         finally:
             self._ledger.close()
             self._ledger = None
+            self.artifacts.close()
 
     # ---- one row ends ---------------------------------------------------------------------------
 

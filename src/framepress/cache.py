@@ -29,6 +29,9 @@ artifacts first (they were published elsewhere too), then other kinds, from the 
 entries stay: a holder has a shared lock on the byte of `held` that stands for its entry, which goes with its
 process however that ends. A file that is open or mapped stays readable after its entry is gone.
 
+**A second level** may lie behind the folder (`SharedLevel`, `shared_cache`): what is not here and of one of
+`SHARED_KINDS` is fetched from there and stored here, and what is stored here is sent there.
+
 **Faults.** An entry that cannot be read is not there. One that cannot be stored raises `CacheFault`, which a
 caller that has the piece in its hands swallows: a full disk costs the next run time, this one nothing.
 """
@@ -43,7 +46,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from framepress.cache_folder import (
     CacheFolder,
@@ -58,7 +61,10 @@ from framepress.cache_limit import CacheInfo, Freed, Quota, default_limit, prune
 from framepress.errors import CacheFault
 from framepress.file_copy import copy_file
 
-__all__ = ["Cache", "CacheInfo", "Counters", "Freed", "Verified"]
+__all__ = ["SHARED_KINDS", "Cache", "CacheInfo", "Counters", "Freed", "SharedLevel", "Verified"]
+
+#: The kinds that go to the second level: plates are raw pictures, larger than what they save elsewhere.
+SHARED_KINDS = frozenset({"artifact", "plan", "segment"})
 
 #: Seconds within which a second use of an entry is not noted: notes are writes.
 TOUCH_S = 60.0
@@ -79,6 +85,23 @@ class Counters:
     stored: int = 0
     damaged: int = 0
     unkept: int = 0
+
+
+class SharedLevel(Protocol):
+    """What a cache needs of its second level, which is never at fault for anything here."""
+
+    def fetch(self, kind: str, key: str, target: BinaryIO) -> bool:
+        """Write the piece into `target`; False: it is not there, and what was written means nothing."""
+
+    def offer(self, kind: str, key: str, data: Path, known: Sum) -> None:
+        """Take a piece, now or later or never."""
+
+    def close(self) -> None:
+        """Take what was offered, within seconds."""
+
+
+class _NotThereEither(Exception):
+    """The second level does not have it."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +125,21 @@ class Cache:
         counters: of this object.
     """
 
-    def __init__(self, folder: Path, *, limit_bytes: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, limit_bytes: int | None = None, shared: SharedLevel | None = None
+    ) -> None:
         """Open the cache, made if it is not there, and sweep what killed processes left in it.
 
         Args:
             limit_bytes: None: 10 GB, or a tenth of the disk, whichever is less.
+            shared: a second level, closed by `close`.
 
         Raises:
             CacheFault: the folder cannot be used, is not a cache, or one of another version.
         """
         self.folder = folder
         self.counters = Counters()
+        self._shared = shared
         self._files = CacheFolder(folder)
         self._files.prepare()
         self._files.sweep()
@@ -120,6 +147,11 @@ class Cache:
         self._quota = Quota(self._files, self.limit_bytes)
         #: Kind and key of checked entries -> inode and size of the data.
         self._checked: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
+
+    def close(self) -> None:
+        """Wait for what goes to the second level; nothing to do without one. May be called more than once."""
+        if self._shared is not None:
+            self._shared.close()
 
     # ---- pieces ---------------------------------------------------------------------------------
 
@@ -129,7 +161,7 @@ class Cache:
         Between this call and its opening the file may be pruned away, unless the entry is held
         (`hold`): then open it and take FileNotFoundError for None. Never write to it.
         """
-        path = self._whole(kind, key)
+        path = self._whole(kind, key) or self._from_shared(kind, key)
         if path is None:
             self.counters.misses += 1
             return None
@@ -185,6 +217,13 @@ class Cache:
                 copy_file(stream, target)
 
         return self.put(kind, key, write)
+
+    def offer(self, kind: str, key: str) -> None:
+        """Send an entry that another process put here to the second level; `put` does so by itself."""
+        place = self._files.path_of(kind, key)
+        known = read_sum(place)
+        if self._shared is not None and known is not None and kind in SHARED_KINDS:
+            self._shared.offer(kind, key, place / "data", known)
 
     def remove(self, kind: str, key: str) -> None:
         """Take an entry out, held or not; fine if it is not there."""
@@ -264,6 +303,23 @@ class Cache:
                 os.utime(data)
         return data
 
+    def _from_shared(self, kind: str, key: str) -> Path | None:
+        shared = self._shared
+        if shared is None or kind not in SHARED_KINDS:
+            return None
+
+        def write(target: BinaryIO) -> None:
+            if not shared.fetch(kind, key, target):
+                raise _NotThereEither
+
+        try:
+            return self._put(kind, key, self._files.path_of(kind, key), write, offer=False)
+        except _NotThereEither:
+            return None
+        except OSError:
+            self.counters.unkept += 1
+            return None
+
     def _damaged(self, kind: str, key: str) -> None:
         self.counters.damaged += self._files.drop(kind, key)
 
@@ -272,7 +328,15 @@ class Cache:
         if len(self._checked) > CHECKED_MAX:
             self._checked.popitem(last=False)
 
-    def _put(self, kind: str, key: str, place: Path, write: Callable[[BinaryIO], object]) -> Path:
+    def _put(
+        self,
+        kind: str,
+        key: str,
+        place: Path,
+        write: Callable[[BinaryIO], object],
+        *,
+        offer: bool = True,
+    ) -> Path:
         making = self._files.new(key)
         try:
             data = making / "data"
@@ -290,6 +354,8 @@ class Cache:
             raise
         self.counters.stored += 1
         self._remember(kind, key, (inode, known.size_bytes))
+        if offer and self._shared is not None and kind in SHARED_KINDS:
+            self._shared.offer(kind, key, place / "data", known)
         self._quota.added(known.size_bytes, keep=(kind, key))
         return place / "data"
 

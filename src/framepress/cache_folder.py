@@ -291,17 +291,27 @@ def read_sum(entry: Path) -> Sum | None:
     """The sum stored with an entry; None: there is none, or it is damaged."""
     try:
         with (entry / "sum").open("rb") as stream:
-            match = _SUM.fullmatch(stream.read(_SUM_BYTES_MAX))
+            return parse_sum(stream.read(_SUM_BYTES_MAX))
     except OSError:
         return None
+
+
+def parse_sum(text: bytes) -> Sum | None:
+    """The sum in the text of a `sum` file; None: it is none."""
+    match = _SUM.fullmatch(text)
     return Sum(match[1].decode(), int(match[2])) if match else None
+
+
+def sum_text(known: Sum) -> bytes:
+    """A sum as it is stored."""
+    return f"sha256 {known.sha256}\nsize {known.size_bytes}\n".encode()
 
 
 def write_sum(entry: Path, known: Sum) -> None:
     """Store the sum with an entry in the making."""
     descriptor = os.open(entry / "sum", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
-        stream.write(f"sha256 {known.sha256}\nsize {known.size_bytes}\n".encode())
+        stream.write(sum_text(known))
 
 
 def sum_of(data: Path) -> Sum:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from framepress.cache import Cache
 from framepress.errors import CacheFault, UsageError
+from framepress.shared_cache import SharedCache, SharedOptions, check_url
 
 #: Instead of a folder: no cache at all. A folder of that name is ``./none``.
 NO_FOLDER = "none"
@@ -25,44 +26,63 @@ class CacheOptions:
         folder: of the cache.
         limit_bytes: None: the default of `Cache`.
         named: the user chose the folder; one that cannot be used is then an error.
+        shared: a second level; None: there is none.
     """
 
     folder: Path
     limit_bytes: int | None = None
     named: bool = False
+    shared: SharedOptions | None = None
 
-    def open(self) -> Cache:
-        """Open the cache.
+    def open(self, warn: Callable[[str], None] = lambda _: None) -> Cache:
+        """Open the cache; nothing is asked of a second level yet.
+
+        Args:
+            warn: called once if the second level has to be given up.
 
         Raises:
             CacheFault: the folder cannot be used.
         """
-        return Cache(self.folder, limit_bytes=self.limit_bytes)
+        shared = SharedCache(self.shared, warn) if self.shared is not None else None
+        return Cache(self.folder, limit_bytes=self.limit_bytes, shared=shared)
 
 
 def cache_options(
-    environ: Mapping[str, str], *, folder: str | None = None, limit: str | None = None
+    environ: Mapping[str, str],
+    *,
+    folder: str | None = None,
+    limit: str | None = None,
+    shared: str | None = None,
 ) -> CacheOptions | None:
     """The cache of a run; None: none is wanted, or there is no place for one.
 
     Args:
-        environ: looked at for FRAMEPRESS_CACHE_DIR and FRAMEPRESS_CACHE_LIMIT, which the arguments win over,
-            then XDG_CACHE_HOME and HOME.
+        environ: looked at for FRAMEPRESS_CACHE_DIR, FRAMEPRESS_CACHE_LIMIT and FRAMEPRESS_SHARED_CACHE, which
+            the arguments win over, then XDG_CACHE_HOME and HOME.
         folder: `NO_FOLDER` means none.
         limit: such as ``50GB``.
+        shared: address of an object store.
 
     Raises:
-        UsageError: the limit is no size.
+        UsageError: the limit is no size, or the address none of a store.
     """
     limit = limit or environ.get("FRAMEPRESS_CACHE_LIMIT") or None
     limit_bytes = parse_size(limit, "--cache-limit") if limit is not None else None
     chosen = folder or environ.get("FRAMEPRESS_CACHE_DIR") or None
+    level = _shared_options(environ, shared or environ.get("FRAMEPRESS_SHARED_CACHE") or None)
     if chosen == NO_FOLDER:
         return None
     if chosen is not None:
-        return CacheOptions(Path(chosen).absolute(), limit_bytes, named=True)
+        return CacheOptions(Path(chosen).absolute(), limit_bytes, named=True, shared=level)
     default = default_folder(environ)
-    return CacheOptions(default, limit_bytes) if default is not None else None
+    return CacheOptions(default, limit_bytes, shared=level) if default is not None else None
+
+
+def _shared_options(environ: Mapping[str, str], url: str | None) -> SharedOptions | None:
+    if url is None:
+        return None
+    check_url(url)
+    return SharedOptions(url, allow_http=environ.get("AWS_ENDPOINT_URL", "").startswith("http://"))
 
 
 def default_folder(environ: Mapping[str, str]) -> Path | None:
@@ -77,13 +97,15 @@ def default_folder(environ: Mapping[str, str]) -> Path | None:
     return Path(home, ".cache", "framepress") if home.startswith("/") else None
 
 
-def open_if_usable(options: CacheOptions | None) -> Cache | None:
+def open_if_usable(
+    options: CacheOptions | None, warn: Callable[[str], None] = lambda _: None
+) -> Cache | None:
     """The cache of a run that has begun; None: there is none, or it has become unusable since.
 
     The run does not end for it: whatever is not found is made.
     """
     try:
-        return options.open() if options is not None else None
+        return options.open(warn) if options is not None else None
     except CacheFault:
         return None
 

@@ -167,6 +167,8 @@ class Feeder:
         assert isinstance(task, RowTask) and task.row is not None
         row = self._rows.pop(task.row)
         if isinstance(reply, RowResult):
+            if reply.path != "stored" and reply.row_key is not None:
+                self._batch.artifacts.share(reply.row_key)
             yield from self._batch.finish(row, reply)
         elif not isinstance(reply, Failed):
             raise InternalError(f"A worker answered a row with {type(reply).__name__}.")

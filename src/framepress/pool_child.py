@@ -13,6 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import NoReturn, TypeVar
@@ -62,7 +63,9 @@ class Worker:
             )
         self.renderer = Renderer(composition, config.settings, config.limits, config.browser)
         self._store = FolderStore(config.out_folder)
-        self._artifacts = Artifacts(open_if_usable(config.cache), Demands())
+        # The parent sends finished clips to a second level: it has the time, and somebody to tell.
+        local = replace(config.cache, shared=None) if config.cache is not None else None
+        self._artifacts = Artifacts(open_if_usable(local), Demands())
 
     def serve(self) -> None:
         """Answer tasks until the parent has no more."""

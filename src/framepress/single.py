@@ -83,7 +83,11 @@ class SingleRender:
     """Renders one clip. `frames_total` (0: unknown yet) and `frames_shown` tell how far it is."""
 
     def __init__(
-        self, request: SingleRequest, *, on_progress: Callable[[SingleRender], None] = lambda _: None
+        self,
+        request: SingleRequest,
+        *,
+        on_progress: Callable[[SingleRender], None] = lambda _: None,
+        on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.request = request
         self.composition: Composition = load_composition(request.composition)
@@ -91,6 +95,7 @@ class SingleRender:
         self.frames_done = 0
         self.frames_shown = 0
         self._on_progress = on_progress
+        self._on_note = on_note
         binder = variants.Binder(
             self.composition,
             columns=tuple(request.values),
@@ -118,7 +123,14 @@ class SingleRender:
         demands = request.demands
         if request.refresh_environment:
             demands = replace(demands, environment=machine_environment(request.browser))
-        self._artifacts = Artifacts(open_if_usable(request.cache), demands)
+        self._artifacts = Artifacts(open_if_usable(request.cache, self._on_note), demands)
+        try:
+            return self._run(store, name, demands)
+        finally:
+            self._artifacts.close()
+
+    def _run(self, store: FolderStore, name: str, demands: Demands) -> RowResult:
+        request = self.request
         poster = self._stored_poster(store, name)
         stored = self._stored(store, name, demands)
         if stored is not None and (request.poster_s is None or poster is not None):
@@ -209,6 +221,7 @@ class SingleRender:
         )
         if not isinstance(reply, RowResult):
             raise InternalError(f"A worker answered a row with {type(reply).__name__}.")
+        self._artifacts.share(self.row_key)
         return reply.model_copy(update={"attempt": self._attempt})
 
     def _split(self, pool: WorkerPool, opened: Opened, store: FolderStore, name: str) -> RowResult | None:
@@ -326,12 +339,13 @@ def render_to_stream(
     stream: BinaryIO,
     *,
     on_progress: Callable[[SingleRender], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> RowResult:
     """Render one clip and write it to a stream, once it is finished and checked."""
     folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-"))
     try:
         out = folder / "clip.mp4"
-        result = SingleRender(replace(request, out=out), on_progress=on_progress).run()
+        result = SingleRender(replace(request, out=out), on_progress=on_progress, on_note=on_note).run()
         with out.open("rb") as file:
             shutil.copyfileobj(file, stream)
         stream.flush()

@@ -120,6 +120,15 @@ CacheLimit = Annotated[
         help="Size the cache is pruned to.  [default: 10GB, or a tenth of the disk]",
     ),
 ]
+SharedCache = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="FRAMEPRESS_SHARED_CACHE",
+        show_envvar=False,
+        help="Object store behind the cache: s3://bucket/folder, gs://, az://, file:///.",
+    ),
+]
 RefreshEnvironment = Annotated[
     bool,
     typer.Option(
@@ -172,6 +181,7 @@ class Options:
     no_cache: NoCache = False
     cache_dir: CacheDir = None
     cache_limit: CacheLimit = None
+    shared_cache: SharedCache = None
     refresh_environment: RefreshEnvironment = False
     locale: Locale = "en-US"
     timezone: Timezone = "UTC"

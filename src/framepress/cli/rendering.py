@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -106,21 +107,26 @@ def _run(options: Options) -> int:
         return _render_list(options, request)
 
 
+def _note(options: Options) -> Callable[[str], None]:
+    return (lambda _: None) if options.quiet else show.tell_note
+
+
 def _cache(options: Options) -> CacheOptions | None:
     """The cache, opened once to know before anything is rendered.
 
     Raises:
         CacheFault: the folder that the user chose cannot be used. One that nobody chose is done without.
     """
-    found = cache_options(os.environ, folder=options.cache_dir, limit=options.cache_limit)
+    found = cache_options(
+        os.environ, folder=options.cache_dir, limit=options.cache_limit, shared=options.shared_cache
+    )
     try:
         if found is not None:
             found.open()
     except CacheFault as fault:
         if found is None or found.named:
             raise
-        if not options.quiet:
-            show.tell_note(f"{fault.message} This run goes without a cache.")
+        _note(options)(f"{fault.message} This run goes without a cache.")
         return None
     return found
 
@@ -129,7 +135,7 @@ def _render_list(options: Options, request: BatchRequest) -> int:
     kept: list[RowResult] = []
     failed = 0
     with show.Reporter(quiet=options.quiet or options.json_) as reporter:
-        with Batch(request, on_progress=reporter.batch) as batch:
+        with Batch(request, on_progress=reporter.batch, on_note=_note(options)) as batch:
             batch.prepare()
             for result in batch.results():
                 if options.json_:
@@ -174,9 +180,11 @@ def _render_single(
         if still_s is not None:
             result = _render_still(request, still_s, to_stream=out == "-")
         elif out == "-":
-            result = render_to_stream(request, sys.stdout.buffer, on_progress=reporter.single)
+            result = render_to_stream(
+                request, sys.stdout.buffer, on_progress=reporter.single, on_note=_note(options)
+            )
         else:
-            result = SingleRender(request, on_progress=reporter.single).run()
+            result = SingleRender(request, on_progress=reporter.single, on_note=_note(options)).run()
     if options.json_:
         show.print_json(result.model_dump_json())
     elif not options.quiet:
