@@ -21,6 +21,9 @@ __all__ = ["Page", "PageContent", "PageInfo"]
 #: the page was moved.
 FALLBACK_FRAMES = 2
 
+#: How many frames the page has made, once all that is queued in it has run.
+DRAINED_FRAMES = "__framepress.drainTasks().then(() => __framepress.framesSeen())"
+
 
 class Page:
     """A page in a tab of its own.
@@ -44,6 +47,7 @@ class Page:
         self._last_png = b""
         self._frames_seen = 0
         self._touched = True
+        self._news_seen = 0
 
     def open(self, content: PageContent) -> PageInfo:
         """Load a document and get it ready; the clock stands at 0 afterwards.
@@ -78,10 +82,12 @@ class Page:
         touched = bool(result["touched"])
         while result["pending"] or self.requests.in_flight:
             self.tab.pump_frame()
-            result = self.tab.evaluate("__framepress.settled()")
+            result = self.tab.evaluate("__framepress.drainTasks().then(() => __framepress.settled())")
             # Something has arrived that was not there before.
             touched = True
             self._past(deadline, frame_index)
+        # What drawing asks for comes on top.
+        self._news_seen = self.requests.news
         self._touched = self._touched or touched
         self._frames_seen = int(result["framesSeen"])
         self._loader.note(result["errors"])
@@ -133,18 +139,38 @@ class Page:
     def _damage(self, deadline: float, frame_index: int) -> bool:
         """One BeginFrame; whether it changed anything that is seen, or may have."""
         damage = self.tab.request_frame()
-        return self._await_frames(1, deadline, frame_index) or damage or bool(self.requests.in_flight)
+        return self._await_frames(1, deadline, frame_index) or damage or self._anything_new()
 
     def _whole_picture(self, deadline: float, frame_index: int) -> bytes:
-        png = self.tab.screenshot(deadline, frame_index)
-        while self.requests.in_flight or self._await_frames(1, deadline, frame_index):
-            # The frame has found out that it needs a font or an image, or it was drawn without the page:
-            # the picture is not whole, or the old one.
+        png = self._picture(deadline, frame_index)
+        if not self._anything_new():
+            return png
+        # The frame needs a font or an image that was not there when it began. That its last byte has come
+        # does not say that it will be drawn: an SVG becomes a document first, and tells those who use it in a
+        # later task. So the picture counts only when a further one, made after everything that was queued in
+        # the page, is the same.
+        while True:
+            self._news_seen = self.requests.news
             while self.requests.in_flight:
                 self.tab.pump_frame()
                 self._past(deadline, frame_index)
+            self._frames_seen = int(self.tab.evaluate(DRAINED_FRAMES))
+            before, png = png, self._picture(deadline, frame_index)
+            if png == before and not self._anything_new():
+                return png
+            self._past(deadline, frame_index)
+
+    def _picture(self, deadline: float, frame_index: int) -> bytes:
+        """A picture in which the page itself has taken part since its frames were last counted."""
+        png = self.tab.screenshot(deadline, frame_index)
+        while self._await_frames(1, deadline, frame_index):
+            # It was drawn without the page, so it may be the one before.
             png = self.tab.screenshot(deadline, frame_index)
         return png
+
+    def _anything_new(self) -> bool:
+        """Whether the page has asked for or got anything since `_news_seen` that its picture may need."""
+        return bool(self.requests.in_flight) or self.requests.news != self._news_seen
 
     def _await_frames(self, count: int, deadline: float, frame_index: int) -> bool:
         """Pump until the page itself has made `count` frames since `seek`; whether that took any pumping."""
