@@ -463,7 +463,7 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(people: Program) -> None:
 
 def test_interrupting_ends_with_130_and_says_how_to_go_on(people: Program) -> None:
     process = people.start(*many())
-    until(people.browsers, "a browser")
+    until(people.browsers, "a browser", 60)
     process.send_signal(2)
     ended = people.wait(process)
     assert ended.code == 130

@@ -211,7 +211,8 @@ def test_a_page_that_never_ends_costs_its_browser(stage: Stage) -> None:
     with pytest.raises(FrameTimeout) as caught:
         renderer.open(variant)
     assert caught.value.retryable
-    assert time.monotonic() - began < 8
+    # The browser's start is in it.
+    assert time.monotonic() - began < 30
     assert renderer.warm._browser is None
 
 
