@@ -5,6 +5,7 @@ Knows that there is a driver in the page (`__framepress`), not what it does.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,6 +29,12 @@ FALLBACK_PUMP_S = 0.005
 #: Seconds between two requests for a screenshot if none came. Missing data means "ask again": 22 of 40 first
 #: calls after a navigation brought none, and on a loaded machine 200 calls in a row have.
 NO_PICTURE_PAUSE_S = 0.002
+
+#: Seconds and requests without a picture after which a tab counts as lost. On a very busy machine now and
+#: then a navigation cuts a tab off: its page goes on making frames, and no size, wait or further navigation
+#: brings a picture again. Another tab does, so that is not waited for.
+LOST_AFTER_S = 10.0
+LOST_AFTER_REQUESTS = 300
 
 
 class Tab:
@@ -166,8 +173,12 @@ class Tab:
 
         Args:
             deadline: on the monotonic clock. frame_index: for the message.
+
+        Raises:
+            BrowserCrash: none came, and none will from this tab.
         """
-        while True:
+        lost = time.monotonic() + LOST_AFTER_S
+        for count in itertools.count(1):
             if self.begin_frame:
                 params = self._tick() | {"screenshot": {"format": "png", "optimizeForSpeed": True}}
                 data = self.call("HeadlessExperimental.beginFrame", params).get("screenshotData")
@@ -177,9 +188,11 @@ class Tab:
             if data:
                 picture: bytes = data
                 return picture
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline or (now > lost and count > LOST_AFTER_REQUESTS):
                 raise BrowserCrash(f"Chromium gave no picture of frame {frame_index}.", rule="no-picture")
             self.connection.pump(NO_PICTURE_PAUSE_S)
+        raise AssertionError("the count has no end")
 
     def _tick(self) -> dict[str, Any]:
         self._ticks_ms += TICK_MS
