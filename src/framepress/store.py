@@ -224,7 +224,7 @@ _PROBLEMS: dict[int, tuple[str, str]] = {
         (errno.EACCES, errno.EPERM, errno.EROFS),
         (
             "not-writable",
-            "it may not be written or read. Check its permissions, or choose another with --out-dir.",
+            "it may not be written or read. Check its permissions, or choose another by --out or --out-dir.",
         ),
     ),
     **dict.fromkeys(
@@ -240,6 +240,6 @@ def _faults(path: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         rule, problem = _PROBLEMS.get(
-            exc.errno or 0, ("storage", f"{exc.strerror}. Choose another folder with --out-dir.")
+            exc.errno or 0, ("storage", f"{exc.strerror}. Choose another folder with --out or --out-dir.")
         )
         raise StorageFault(f"{path}: {problem}", rule=rule) from exc
