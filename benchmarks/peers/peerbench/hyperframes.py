@@ -68,15 +68,20 @@ def measure_batch(
 
 
 def lossless_frames(
-    workshop: Workshop, project: Path, values: Mapping[str, Any], folder: Path, wanted: Collection[int]
+    workshop: Workshop,
+    project: Path,
+    values: Mapping[str, Any],
+    folder: Path,
+    wanted: Collection[int],
+    options: Sequence[str] = (),
 ) -> dict[int, Path]:
-    """PNG files of one row, by frame index.
+    """PNG files of one row, by frame index (at the rate of the composition, or of `--fps` in `options`).
 
     Raises:
         BenchmarkError: a wanted frame was not written.
     """
     sequence = ("--variables", json.dumps(values), "--format", "png-sequence", "--output", str(folder))
-    run_hyperframes(workshop, project, ("render", ".", *sequence), folder.with_suffix(".log"), 1)
+    run_hyperframes(workshop, project, ("render", ".", *sequence, *options), folder.with_suffix(".log"), 1)
     # Its files are numbered from 1.
     numbered = {int(re.sub(r"\D", "", file.stem)) - 1: file for file in folder.glob("*.png")}
     if missing := set(wanted) - set(numbered):

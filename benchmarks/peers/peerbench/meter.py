@@ -32,11 +32,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class Process:
-    """A line of /proc: `cpu_s` is its own processor time and that of its children that it waited for."""
+    """A process of /proc: `own_cpu_s` is its processor time, `cpu_s` adds that of children it waited for."""
 
     pid: int
     parent: int
     state: str
+    own_cpu_s: float
     cpu_s: float
 
 
@@ -139,4 +140,6 @@ def _processes() -> Iterator[Process]:
         # The second field is the command's name in parentheses and may itself contain blanks and parentheses.
         fields = text.rpartition(")")[2].split()
         # proc(5): state is field 3, ppid 4, utime, stime, cutime, cstime 14 to 17.
-        yield Process(int(folder.name), int(fields[1]), fields[0], sum(map(int, fields[11:15])) / ticks_per_s)
+        own, waited_for = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
+        cpu = (own / ticks_per_s, (own + waited_for) / ticks_per_s)
+        yield Process(int(folder.name), int(fields[1]), fields[0], *cpu)

@@ -51,9 +51,7 @@ def write_page(results: Sequence[Result], machine: Iterable[tuple[str, str]], ru
         _agreement(measured),
         bullets("Programs", [(_label(result), _describe(result)) for result in measured]),
         bullets("Machine", [*machine, ("Made by", f"`{run}`")]),
-        bullets(
-            "Failures", [(_label(result), result.error) for result in results if result.error is not None]
-        ),
+        bullets("Failures", failures),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
