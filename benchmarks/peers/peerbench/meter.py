@@ -32,12 +32,11 @@ class Usage:
 
 @dataclass(frozen=True)
 class Process:
-    """A process of /proc: `own_cpu_s` is its processor time, `cpu_s` adds that of children it waited for."""
+    """A process of /proc: `cpu_s` is its processor time and that of its children that it waited for."""
 
     pid: int
     parent: int
     state: str
-    own_cpu_s: float
     cpu_s: float
 
 
@@ -120,6 +119,17 @@ def anonymous_mb(pid: int) -> float:
     return int(rest.split()[0]) * 1024 / 1e6 if found else 0.0
 
 
+def thread_cpu_s(pid: int) -> tuple[float, float]:
+    """Processor seconds of a process's main thread and of its others, ended ones too; zeros if gone."""
+    try:
+        whole, main = _fields(Path(f"/proc/{pid}/stat")), _fields(Path(f"/proc/{pid}/task/{pid}/stat"))
+    except OSError:
+        return 0.0, 0.0
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+    main_s = sum(map(int, main[11:13])) / ticks_per_s
+    return main_s, max(0.0, sum(map(int, whole[11:13])) / ticks_per_s - main_s)
+
+
 def command_line(pid: int) -> str:
     """Arguments of a process, joined by blanks; empty if it has ended."""
     try:
@@ -134,12 +144,15 @@ def _processes() -> Iterator[Process]:
         if not folder.name.isdigit():
             continue
         try:
-            text = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+            fields = _fields(folder / "stat")
         except OSError:  # it ended meanwhile
             continue
-        # The second field is the command's name in parentheses and may itself contain blanks and parentheses.
-        fields = text.rpartition(")")[2].split()
         # proc(5): state is field 3, ppid 4, utime, stime, cutime, cstime 14 to 17.
-        own, waited_for = sum(map(int, fields[11:13])), sum(map(int, fields[13:15]))
-        cpu = (own / ticks_per_s, (own + waited_for) / ticks_per_s)
-        yield Process(int(folder.name), int(fields[1]), fields[0], *cpu)
+        cpu_s = sum(map(int, fields[11:15])) / ticks_per_s
+        yield Process(int(folder.name), int(fields[1]), fields[0], cpu_s)
+
+
+def _fields(stat: Path) -> list[str]:
+    """Fields of a `stat` file from the third, the state, on."""
+    # The second field is the command's name in parentheses and may itself contain blanks and parentheses.
+    return stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

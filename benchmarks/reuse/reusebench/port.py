@@ -79,10 +79,7 @@ def write_project(composition: Path, project: Path) -> list[str]:
 
 def port_html(text: str) -> tuple[str, list[dict[str, Any]]]:
     """The markup for HyperFrames, and the variables that it declares."""
-    declared = _DECLARATIONS.search(text)
-    if declared is None:
-        raise PortError("no block of declarations")
-    variables = [_variable(name, facts) for name, facts in json.loads(declared["json"]).items()]
+    variables = [_variable(name, facts) for name, facts in declarations_of(text).items()]
     text = _DECLARATIONS.sub("", text)
     text = _IN_ATTRIBUTE_OR_TEXT.sub(_bound, text)
     known = {variable["id"].upper() for variable in variables}
@@ -95,6 +92,19 @@ def port_html(text: str) -> tuple[str, list[dict[str, Any]]]:
     attribute = html.escape(json.dumps(variables, ensure_ascii=False))
     head = re.compile(r"<html\b")
     return _replace_once(head, f'<html data-composition-variables="{attribute}"', text), variables
+
+
+def declarations_of(text: str) -> dict[str, dict[str, Any]]:
+    """The variables that a composition declares.
+
+    Raises:
+        PortError: it has no block of declarations.
+    """
+    block = _DECLARATIONS.search(text)
+    if block is None:
+        raise PortError("no block of declarations")
+    declared: dict[str, dict[str, Any]] = json.loads(block["json"])
+    return declared
 
 
 def _bound(found: re.Match[str]) -> str:
