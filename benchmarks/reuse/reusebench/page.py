@@ -138,6 +138,10 @@ def cost_table(outcomes: Sequence[Outcome]) -> str:
             first_s = statistics.median(run.arrivals[0].at_s for run in runs)
             peak = _peak(runs)
             rows.append((label, f"{wall_s:.3f}", f"{cpu_s:.3f}", f"{first_s:.1f}", peak, _paths(runs)))
+        if outcome.peer is not None and outcome.peer.result.cpu_s_per_clip:
+            theirs = outcome.peer.result
+            wall_s, cpu_s = map(statistics.median, (theirs.seconds_per_clip, theirs.cpu_s_per_clip))
+            rows.append((f"{outcome.name}, HyperFrames", f"{wall_s:.3f}", f"{cpu_s:.3f}", "", "", ""))
     explanation = (
         "Peak: anonymous memory (RssAnon) of the largest worker with all processes of its browser, looked at "
         f"four times a second; at 1080p it should stay under {WORKER_MB_MAX} MB."
