@@ -13,6 +13,7 @@ from typing import Any
 from framepress.browser import Browser
 from framepress.errors import FrameTimeout
 from framepress.page_loading import PageContent, PageInfo, PageLoader
+from framepress.rects import Rect
 from framepress.tab import Tab
 
 __all__ = ["Page", "PageContent", "PageInfo"]
@@ -35,12 +36,14 @@ class Page:
 
     Attributes:
         stateful: why the document cannot be entered in the middle, as far as it has shown; empty: it can.
+        layer_state: what the driver said of the layers at the last `seek`; None: it was not told of any.
     """
 
     def __init__(self, browser: Browser, *, frame_timeout_s: float, ready_timeout_s: float) -> None:
         self.browser = browser
         self.tab = Tab(browser, frame_timeout_s=frame_timeout_s)
         self.stateful: tuple[str, ...] = ()
+        self.layer_state: dict[str, Any] | None = None
         self._loader = PageLoader(self.tab, ready_timeout_s=ready_timeout_s)
         self.requests = self._loader.requests
         self._fresh = True
@@ -58,6 +61,7 @@ class Page:
         info = self._loader.load(content)
         self._fresh = True
         self.stateful = ()
+        self.layer_state = None
         return info
 
     def evaluate(self, expression: str) -> Any:
@@ -77,12 +81,14 @@ class Page:
         time_s = float(Fraction(frame_index) / fps)
         call = self.tab.send_evaluate(f"__framepress.seek({time_s!r}, {frame_index})")
         result = self.tab.value(self.tab.wait_pumping(call))
+        states = [result["layers"]]
         if self.requests.workers:
             self._seek_workers(time_s, frame_index)
         touched = bool(result["touched"])
         while result["pending"] or self.requests.in_flight:
             self.tab.pump_frame()
             result = self.tab.evaluate("__framepress.drainTasks().then(() => __framepress.settled())")
+            states.append(result["layers"])
             # Something has arrived that was not there before.
             touched = True
             self._past(deadline, frame_index)
@@ -90,6 +96,7 @@ class Page:
         self._news_seen = self.requests.news
         self._touched = self._touched or touched
         self._frames_seen = int(result["framesSeen"])
+        self.layer_state = _joined_states(states)
         self._loader.note(result["errors"])
         self._loader.check()
         if frame_index == 0 or self.stateful or result["stateful"]:
@@ -134,6 +141,33 @@ class Page:
             return png if force else None
         self._fresh = False
         self._last_png = png
+        return png
+
+    # ---- parts of the picture -------------------------------------------------------------------
+
+    def look_at(self, part: Rect | None, *, scale: float = 1.0, transparent: bool = False) -> tuple[int, int]:
+        """What `picture` shows from now on, until the next `open`; see `PageLoader.look_at`."""
+        self._fresh = True
+        return self._loader.look_at(part, scale=scale, transparent=transparent)
+
+    def picture(self, frame_index: int, size: tuple[int, int]) -> bytes:
+        """What is looked at now, as PNG, whatever was captured before.
+
+        Args:
+            size: what `look_at` returned. A picture of another size is still that of the view before.
+
+        Raises:
+            PageError, FrameTimeout, BrowserCrash: see `seek`.
+        """
+        deadline = time.monotonic() + self.tab.frame_timeout_s
+        self._touched = True
+        self._fresh = True
+        self._frames_seen = int(self.tab.evaluate("__framepress.framesSeen()"))
+        png = self._whole_picture(deadline, frame_index)
+        while png_size(png) != size:
+            self._past(deadline, frame_index)
+            png = self._whole_picture(deadline, frame_index)
+        self._loader.check()
         return png
 
     def _damage(self, deadline: float, frame_index: int) -> bool:
@@ -189,3 +223,19 @@ class Page:
                 f"(--frame-timeout): still waiting for {waiting}.",
                 rule="frame-timeout",
             )
+
+
+def png_size(png: bytes) -> tuple[int, int]:
+    """Width and height, from the header (PNG specification, 11.2.2)."""
+    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
+
+
+def _joined_states(states: list[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """The last state of the layers; what has changed in any of them has changed."""
+    last = states[-1]
+    if last is None:
+        return None
+    for state in states[:-1]:
+        for now, before in zip(last["personal"], state["personal"] if state else (), strict=False):
+            now["changed"] = now["changed"] or before["changed"]
+    return last
