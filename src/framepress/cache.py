@@ -229,6 +229,10 @@ class Cache:
         """Take an entry out, held or not; fine if it is not there."""
         self._files.drop(kind, key)
 
+    def keys(self, kind: str) -> list[str]:
+        """The keys of all entries of a kind, in no order; others may come and go meanwhile."""
+        return [entry.key for entry in self._files.entries() if entry.kind == kind]
+
     def hold(self, kind: str, key: str) -> AbstractContextManager[None]:
         """The entry is in use: it is not pruned while the block runs or until this process has ended.
 
