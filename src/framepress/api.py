@@ -21,13 +21,21 @@ from framepress.batch import Batch, BatchRequest, Progress
 from framepress.cache_options import CacheOptions, cache_options
 from framepress.composition import load_composition
 from framepress.errors import CacheFault, UsageError
+from framepress.provenance import Demands
 from framepress.results import RowResult
 from framepress.row_binding import BindingOptions
 from framepress.rows.given import as_read
 from framepress.rows.select import parse_only, parse_row_ranges
 from framepress.settings import RenderSettings, RunLimits
 from framepress.single import SingleRender, SingleRequest
-from framepress.workshop import Workshop, render_settings, run_limits, seconds_option, worker_count
+from framepress.workshop import (
+    Workshop,
+    render_settings,
+    reuse_level,
+    run_limits,
+    seconds_option,
+    worker_count,
+)
 
 Rows = str | os.PathLike[str] | Iterable[Mapping[str, object]]
 
@@ -54,6 +62,8 @@ class Options(TypedDict, total=False):
         shared_cache: object store behind the cache, such as "s3://bucket/folder"; default:
             FRAMEPRESS_SHARED_CACHE.
         no_cache: render what is stored already, and use no cache.
+        reuse: how far rows share what they have in common: "off", "frames" or "segments" (default);
+            `environ`'s FRAMEPRESS_MAX_REUSE caps it.
         refresh_environment: render again what another browser, encoder or font made.
         limits: all limits at once, over frame_timeout_s.
     """
@@ -78,6 +88,7 @@ class Options(TypedDict, total=False):
     cache_limit: str
     shared_cache: str
     no_cache: bool
+    reuse: str
     refresh_environment: bool
     limits: RunLimits
 
@@ -120,6 +131,7 @@ def render(
             force=checked.force,
             again=checked.no_cache,
             cache=checked.cache(),
+            demands=Demands(max_reuse=checked.reuse),
             refresh_environment=checked.refresh_environment,
             poster_s=checked.poster_s,
             poster_button=checked.poster_button,
@@ -207,6 +219,8 @@ def render_many(
             force=checked.force,
             again=checked.no_cache,
             cache=checked.cache(),
+            reuse=checked.reuse,
+            demands=Demands(max_reuse=checked.reuse),
             refresh_environment=checked.refresh_environment,
             retry_failed=retry_failed,
             results=Path(results) if results is not None else None,
@@ -236,6 +250,7 @@ class _Checked:
         self.force = bool(options.get("force"))
         self.no_cache = bool(options.get("no_cache"))
         self.refresh_environment = bool(options.get("refresh_environment"))
+        self.reuse = reuse_level(options.get("reuse"), options.get("environ", os.environ))
         self.poster_s = seconds_option(options.get("poster_s"), "poster_s")
         self.poster_button = bool(options.get("poster_button"))
         self._browser = options.get("browser")

@@ -6,6 +6,8 @@ results()   ledger -> stored already? else worker -> ledger -> RowResult, as row
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,7 +17,8 @@ from typing import Any, BinaryIO
 
 from framepress import keys
 from framepress.artifacts import Artifacts
-from framepress.browser import BrowserOptions, sweep_temporary_folders
+from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder, sweep_temporary_folders
+from framepress.cache import Cache
 from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.composition import Composition, load_composition
 from framepress.environment import machine_environment
@@ -23,13 +26,14 @@ from framepress.errors import FramepressError, InputError
 from framepress.feeder import Feeder
 from framepress.ledger import Ledger
 from framepress.ledger_rows import LedgerRow
-from framepress.provenance import Demands
+from framepress.provenance import Demands, Reuse
 from framepress.results import RowResult, Seconds, Summary
 from framepress.results_csv import check_results_path, write_results_csv
 from framepress.row_binding import BindingOptions, bind_rows, read_rows
 from framepress.rows import RowSource, open_rows
 from framepress.rows.given import GIVEN_NAME, GivenRows
 from framepress.settings import RenderSettings, RunLimits
+from framepress.shelf import voided
 from framepress.store import ANY_WILL_DO, FolderStore
 
 #: Findings told in the message when bad rows stop a run; the rest are counted.
@@ -49,6 +53,7 @@ class BatchRequest:
         again: render rows whose clip is there; files that are not ours stay.
         cache: where finished clips are looked for and kept; None: nowhere.
         demands: what stored clips must be.
+        reuse: how far reuse between rows may go.
         refresh_environment: render rows whose clip was made by another browser, encoder or fonts.
         retry_failed: only rows that failed in an earlier run of the same command.
         results: where to write results.csv; None: nowhere.
@@ -69,6 +74,7 @@ class BatchRequest:
     results: Path | None = None
     cache: CacheOptions | None = None
     demands: Demands = ANY_WILL_DO
+    reuse: Reuse = "segments"
     refresh_environment: bool = False
 
     @property
@@ -91,7 +97,8 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        phase: "reading", "checking", "rendering".
+        phase: "reading", "checking", "planning" (rows are compared, and what they share is made),
+            "rendering".
         total: rows the run is about, 0 while that is unknown.
         frames: frames done of the rows in the making.
     """
@@ -151,6 +158,10 @@ class Batch:
         self.store = FolderStore(request.out_dir)
         self.demands = request.demands
         self.artifacts = Artifacts(None, self.demands)
+        #: Where plans, plates and segments are; None: nowhere.
+        self.pieces: CacheOptions | None = None
+        self._pieces_folder: Path | None = None
+        self._opened_pieces: Cache | None = None
 
     def __enter__(self) -> Batch:
         return self
@@ -204,6 +215,9 @@ class Batch:
                 yield self._count(_failed_result(row, row.error or {}))
         if self.request.refresh_environment:
             self.demands = replace(self.demands, environment=machine_environment(self.request.browser))
+        self.pieces = self._choose_pieces()
+        if self.pieces is not None:
+            self.demands = replace(self.demands, voided=voided(self.open_pieces()))
         self.artifacts = Artifacts(open_if_usable(self.request.cache, self._on_note), self.demands)
         yield from Feeder(self, self._waiting()).run()
 
@@ -234,6 +248,8 @@ class Batch:
             self._ledger.close()
             self._ledger = None
             self.artifacts.close()
+            if self._pieces_folder is not None:
+                remove_folder(self._pieces_folder)
 
     # ---- one row ends ---------------------------------------------------------------------------
 
@@ -255,10 +271,47 @@ class Batch:
         for number in self.ledger.twins(row.number):
             yield self._count(_failed_result(self.ledger.row(number), record))
 
+    def undone(self, row: LedgerRow) -> LedgerRow:
+        """A row that was done is to be rendered again; its result is not counted twice."""
+        twins = 1 + len(self.ledger.twins(row.number))
+        self.progress.done -= twins
+        self.progress.stored -= twins - 1
+        self._on_progress(self.progress)
+        return row
+
+    def note(self, text: str) -> None:
+        """Tell a person what stops nothing."""
+        self._on_note(text)
+
+    def told_phase(self, phase: str) -> None:
+        """Workers are at something else now."""
+        self._tell(phase)
+
     def told(self, frames: int) -> None:
         """Workers are at work: pass it on to whoever shows progress."""
         self.progress.frames = frames
         self._on_progress(self.progress)
+
+    # ---- pieces ---------------------------------------------------------------------------------
+
+    def open_pieces(self) -> Cache:
+        """The cache of plans, plates and segments; there is one (`pieces`)."""
+        if self._opened_pieces is None:
+            assert self.pieces is not None
+            self._opened_pieces = self.pieces.open()
+        return self._opened_pieces
+
+    def _choose_pieces(self) -> CacheOptions | None:
+        """The run's cache, or a folder that goes with the run; None: reuse is off, or there is no room."""
+        if self.request.reuse == "off":
+            return None
+        if open_if_usable(self.request.cache) is not None:
+            return self.request.cache
+        try:
+            self._pieces_folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-pieces-"))
+        except OSError:
+            return None
+        return CacheOptions(self._pieces_folder)
 
     # ---- inside ---------------------------------------------------------------------------------
 
@@ -335,4 +388,5 @@ def _for_ledger(result: RowResult) -> dict[str, object]:
         "poster": result.poster,
         "seconds": result.seconds.total if result.seconds != Seconds() else None,
         "bytes": result.bytes or None,
+        "plan": result.plan,
     }

@@ -17,7 +17,9 @@
     │   ├── FrameTimeout      retry    a frame took longer than allowed
     │   ├── WorkerLost        retry    the worker process died
     │   ├── EncodeError                libx264 or the AAC encoder refused
-    │   └── FileCheckError    retry    the finished file is not what was asked for
+    │   ├── FileCheckError    retry    the finished file is not what was asked for
+    │   ├── PlanMisfit                 a row is not as its plan says; it is rendered on the plain path
+    │   └── PlanWrong                  a row shows that its plan is wrong for all; the plan is given up
     ├── Interrupted           exit 130 Ctrl-C or SIGTERM
     └── InternalError         exit 1   a broken assumption of ours; asks for a bug report
 
@@ -187,6 +189,26 @@ class FileCheckError(RowFailure):
     """A finished file failed its check; it was not published."""
 
     retryable = True
+
+
+class PlanMisfit(RowFailure):
+    """A row that its plan does not fit: it is longer, say, or paints where the plan cannot follow.
+
+    Never the end of a row: whoever asked renders it on the plain path, and the result says why (`message`).
+    """
+
+
+class PlanWrong(RowFailure):
+    """What the plan says of all rows is not true for this one, so it may not have been for others.
+
+    Args:
+        message: what was found, without row values.
+        plan: digest of the plan.
+    """
+
+    def __init__(self, message: str, *, plan: str, rule: str = "") -> None:
+        super().__init__(message, rule=rule)
+        self.plan = plan
 
 
 class Interrupted(FramepressError):

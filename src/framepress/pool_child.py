@@ -23,6 +23,7 @@ from framepress.browser import remove_folders_of
 from framepress.cache_options import open_if_usable
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
+from framepress.plan import Plan
 from framepress.provenance import Demands
 from framepress.renderer import Renderer, RowTask
 from framepress.store import FolderStore
@@ -35,6 +36,8 @@ from framepress.tasks import (
     SegmentsDone,
     SegmentTask,
     StillTask,
+    Surveyed,
+    SurveyTask,
     Task,
     WorkerConfig,
 )
@@ -61,7 +64,8 @@ class Worker:
                 "again; finished clips of the old composition are made anew.",
                 rule="composition-changed",
             )
-        self.renderer = Renderer(composition, config.settings, config.limits, config.browser)
+        pieces = open_if_usable(config.pieces)
+        self.renderer = Renderer(composition, config.settings, config.limits, config.browser, pieces)
         self._store = FolderStore(config.out_folder)
         # The parent sends finished clips to a second level: it has the time, and somebody to tell.
         local = replace(config.cache, shared=None) if config.cache is not None else None
@@ -98,6 +102,13 @@ class Worker:
                 clip = renderer.open(task.variant)
                 encoded = renderer.encode(clip, [range(*gop) for gop in task.gops], self._beat)
                 return SegmentsDone(encoded, renderer.stateful(), time.perf_counter() - began)
+            case SurveyTask():
+                began = time.perf_counter()
+                key, found, stored = renderer.survey(
+                    task.samples, task.personal, self._beat, fresh=task.fresh
+                )
+                known = found.digest if isinstance(found, Plan) else found
+                return Surveyed(key, known, stored, time.perf_counter() - began)
             case StillTask():
                 return renderer.still(renderer.open(task.variant), task.time_s)
 

@@ -14,6 +14,7 @@ from framepress.frames_to_segments import EncodedFrames
 from framepress.renderer import RowTask
 from framepress.results import RowResult
 from framepress.settings import RenderSettings, RunLimits
+from framepress.survey import NoPlan
 from framepress.variants import Variant
 
 
@@ -27,7 +28,8 @@ class WorkerConfig:
         composition_digest: what it must have; a composition that changes during a run would give rows of
             one run different templates.
         out_folder: of the store.
-        cache: where finished clips and pieces are kept; None: nowhere.
+        cache: where finished clips are kept; None: nowhere.
+        pieces: where plans, plates and segments are kept; None: nowhere, every row is rendered plain.
     """
 
     number: int
@@ -38,6 +40,7 @@ class WorkerConfig:
     browser: BrowserOptions
     out_folder: Path
     cache: CacheOptions | None = None
+    pieces: CacheOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,38 @@ class StillTask:
     time_s: Fraction
 
 
-Task = RowTask | OpenTask | SegmentTask | StillTask
+@dataclass(frozen=True)
+class SurveyTask:
+    """Find or make the plan of a group.
+
+    Attributes:
+        samples: rows of the group, the two most different first.
+        personal: variables that differ between its rows.
+        fresh: what is known of the group does not count.
+    """
+
+    samples: tuple[Variant, ...]
+    personal: tuple[str, ...]
+    fresh: bool = False
+
+
+Task = RowTask | OpenTask | SegmentTask | StillTask | SurveyTask
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What is known of a group now.
+
+    Attributes:
+        key: the plan key. found: the digest of its plan, or why it has none.
+        stored: it was known before.
+        seconds: that it took.
+    """
+
+    key: str
+    found: str | NoPlan
+    stored: bool
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -96,4 +130,4 @@ class Beat:
     total: int
 
 
-Reply = RowResult | Opened | SegmentsDone | bytes | Failed
+Reply = RowResult | Opened | SegmentsDone | Surveyed | bytes | Failed

@@ -57,6 +57,17 @@ class WarmPage:
             self.drop()
             raise
 
+    @contextmanager
+    def guard_but(self, *harmless: type[Exception]) -> Iterator[Page]:
+        """`guard`, for work whose errors of these kinds say nothing against the browser."""
+        try:
+            yield self.page()
+        except harmless:
+            raise
+        except BaseException:
+            self.drop()
+            raise
+
     def after_row(self) -> None:
         """Replace the browser if it has served enough rows or has grown too large."""
         self._rows += 1

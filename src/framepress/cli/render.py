@@ -99,6 +99,14 @@ Json = Annotated[
     bool, typer.Option("--json", help="One JSON object per row on standard output, then a summary.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")]
+ReuseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reuse",
+        metavar="off|frames|segments",
+        help="How far rows share what is common to them; FRAMEPRESS_MAX_REUSE caps it.  [default: segments]",
+    ),
+]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Render every row, whatever is stored; the cache is not used.")
 ]
@@ -179,6 +187,7 @@ class Options:
     json_: Json = False
     quiet: Quiet = False
     no_cache: NoCache = False
+    reuse: ReuseOption = None
     cache_dir: CacheDir = None
     cache_limit: CacheLimit = None
     shared_cache: SharedCache = None

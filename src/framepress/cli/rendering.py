@@ -17,12 +17,21 @@ from framepress.cli.arguments import parse_pairs, parse_values, read_values
 from framepress.cli.render import Options
 from framepress.composition import load_composition
 from framepress.errors import CacheFault, UsageError
+from framepress.provenance import Demands
 from framepress.results import RowResult
 from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
 from framepress.settings import RenderSettings, RunLimits
 from framepress.single import SingleRender, SingleRequest, render_to_stream
-from framepress.workshop import Workshop, choice, render_settings, run_limits, seconds_option, worker_count
+from framepress.workshop import (
+    Workshop,
+    choice,
+    render_settings,
+    reuse_level,
+    run_limits,
+    seconds_option,
+    worker_count,
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ def _run(options: Options) -> int:
         system_fonts=options.system_fonts,
     )
     limits = run_limits(frame_timeout_s=options.frame_timeout)
+    reuse = reuse_level(options.reuse, os.environ)
     poster_s = seconds_option(options.poster, "--poster")
     workers = worker_count(options.workers)
     _refuse_mixed(options)
@@ -102,6 +112,8 @@ def _run(options: Options) -> int:
             retry_failed=options.retry_failed,
             results=options.results,
             cache=cache,
+            demands=Demands(max_reuse=reuse),
+            reuse=reuse,
             refresh_environment=options.refresh_environment,
         )
         return _render_list(options, request)
