@@ -15,7 +15,7 @@ from framepress.planner import Planner, Todo
 from framepress.pool import Answer, WorkerPool
 from framepress.renderer import RowTask
 from framepress.results import RowResult
-from framepress.tasks import Failed, SurveyTask, WorkerConfig
+from framepress.tasks import Failed, PlainFramesTask, SurveyTask, WorkerConfig
 from framepress.variants import Variant
 from framepress.wanted_poster import WantedPoster
 
@@ -69,9 +69,14 @@ class Feeder:
                     yield from self._take(answer)
                 self._batch.told(pool.frames_in_progress()[0])
 
-    def _next(self, work: Iterator[Todo | RowResult]) -> Todo | RowResult | SurveyTask | None:
+    def _next(
+        self, work: Iterator[Todo | RowResult]
+    ) -> Todo | RowResult | SurveyTask | PlainFramesTask | None:
         """What an idle worker is to do; None: nothing, as long as nothing ends."""
         while True:
+            help_ = self._planner.take_help()
+            if help_ is not None:
+                return help_
             if self._again:
                 item: Todo | RowResult | None = self._again.popleft()
             elif self._planner.is_full:
@@ -155,8 +160,8 @@ class Feeder:
         assert row.key is not None
         return WantedPoster(row.key, binding.poster_s, binding.poster_button)
 
-    def _start(self, pool: WorkerPool, todo: Todo | SurveyTask) -> None:
-        if isinstance(todo, SurveyTask):
+    def _start(self, pool: WorkerPool, todo: Todo | SurveyTask | PlainFramesTask) -> None:
+        if isinstance(todo, SurveyTask | PlainFramesTask):
             pool.start(todo)
             return
         row = todo.row
@@ -179,6 +184,9 @@ class Feeder:
 
     def _take(self, answer: Answer) -> Iterator[RowResult]:
         task, reply = answer.task, answer.reply
+        if isinstance(task, PlainFramesTask):
+            # If it failed, the survey makes them itself.
+            return
         if isinstance(task, SurveyTask):
             self._again.extend(self._planner.surveyed(task, reply))
             return

@@ -17,7 +17,7 @@ from framepress.survey import NoPlan
 from framepress.tasks import Surveyed
 from framepress.variants import Variant
 
-#: Rows that a survey looks at, of each group.
+#: Rows that a survey looks at, of each group; more only if some variable has one value in all of these.
 SAMPLES_MAX = 6
 
 #: Plans of one group that may turn out wrong before its rows are rendered plain.
@@ -34,7 +34,7 @@ class Group:
     Attributes:
         count: rows of the list in it.
         samples: to be surveyed, the two most different first.
-        state: "unknown", "surveying", "planned" or "plain".
+        state: "unknown", "surveying", "unplanned" (a survey is to be made), "planned" or "plain".
         key: plan key, once surveyed. plan: digest of the plan. reason: why there is none.
         voids: plans that were wrong.
     """
@@ -50,7 +50,9 @@ class Group:
     def learn(self, answer: Surveyed) -> None:
         """Take in what a survey found."""
         self.key = answer.key
-        if isinstance(answer.found, NoPlan):
+        if answer.found is None:
+            self.state = "unplanned"
+        elif isinstance(answer.found, NoPlan):
             self.give_up(answer.found.reason)
         else:
             self.state, self.plan = "planned", answer.found
@@ -135,6 +137,9 @@ class SampleChooser:
         for name, length in lengths.items():
             self._offer(("longest", name), (-length, tie), variant)
             self._offer(("shortest", name), (length, tie), variant)
+            value = keys.digest_bytes(row.values.get(name, "").encode("utf-8", "surrogatepass"))
+            self._offer(("first", name), (int(value, 16), tie), variant)
+            self._offer(("last", name), (-int(value, 16), tie), variant)
 
     def _offer(self, role: tuple[str, str], rank: tuple[int, str], variant: Variant) -> None:
         best = self._best.get(role)
@@ -142,7 +147,9 @@ class SampleChooser:
             self._best[role] = (rank, variant)
 
     def samples(self) -> list[Variant]:
-        """The chosen rows, none twice: the longest and the shortest of all first."""
+        """The chosen rows, none twice, the longest and the shortest of all first. Every variable that has two
+        values has two of them among the samples.
+        """
         roles = [("longest", ""), ("shortest", ""), ("random", "")]
         roles += [(end, name) for name in self._variables for end in ("longest", "shortest")]
         chosen: dict[str, Variant] = {}
@@ -150,7 +157,13 @@ class SampleChooser:
             if role in self._best:
                 variant = self._best[role][1]
                 chosen.setdefault(_identity(variant.values), variant)
-        return list(chosen.values())[:SAMPLES_MAX]
+        found = list(chosen.values())[:SAMPLES_MAX]
+        for name in self._variables:
+            # A variable that never differs between the samples would be taken for one that has no effect.
+            if len({variant.values.get(name, "") for variant in found}) < 2:
+                ends = (self._best[role, name][1] for role in ("first", "last"))
+                found.extend(end for end in ends if end not in found)
+        return found
 
 
 def _identity(values: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from framepress.browser import Browser
-from framepress.errors import FrameTimeout
+from framepress.errors import BrowserCrash, FrameTimeout
 from framepress.page_loading import PageContent, PageInfo, PageLoader
 from framepress.rects import Rect
 from framepress.tab import Tab
@@ -21,6 +21,9 @@ __all__ = ["Page", "PageContent", "PageInfo"]
 #: Frames of Chromium's own clock to wait for where it draws by that clock: the first may have begun before
 #: the page was moved.
 FALLBACK_FRAMES = 2
+
+#: Seconds after which a document that was never drawn is opened in another tab, and tabs that are tried.
+UNDRAWN_S, TABS_MAX = 3.0, 3
 
 #: How many frames the page has made, once all that is queued in it has run.
 DRAINED_FRAMES = "__framepress.drainTasks().then(() => __framepress.framesSeen())"
@@ -41,11 +44,10 @@ class Page:
 
     def __init__(self, browser: Browser, *, frame_timeout_s: float, ready_timeout_s: float) -> None:
         self.browser = browser
-        self.tab = Tab(browser, frame_timeout_s=frame_timeout_s)
         self.stateful: tuple[str, ...] = ()
         self.layer_state: dict[str, Any] | None = None
-        self._loader = PageLoader(self.tab, ready_timeout_s=ready_timeout_s)
-        self.requests = self._loader.requests
+        self._timeouts = (frame_timeout_s, ready_timeout_s)
+        self._new_tab()
         self._fresh = True
         self._last_png = b""
         self._frames_seen = 0
@@ -58,11 +60,37 @@ class Page:
         Raises:
             PageError: a script threw, a file is missing, or it never got ready.
         """
-        info = self._loader.load(content)
+        for _ in range(TABS_MAX):
+            self.tab.was_drawn = False
+            info = self._loader.load(content)
+            if self._is_drawn():
+                break
+            self.tab.close()
+            self._new_tab()
+        else:
+            raise BrowserCrash(f"Chromium drew nothing in {TABS_MAX} tabs.", rule="no-picture")
         self._fresh = True
         self.stateful = ()
         self.layer_state = None
         return info
+
+    def _new_tab(self) -> None:
+        frame_timeout_s, ready_timeout_s = self._timeouts
+        self.tab = Tab(self.browser, frame_timeout_s=frame_timeout_s)
+        self._loader = PageLoader(self.tab, ready_timeout_s=ready_timeout_s)
+        self.requests = self._loader.requests
+
+    def _is_drawn(self) -> bool:
+        """Whether the new document reaches the display: on a loaded machine one in some hundreds never does.
+
+        Its page makes frames, none reports damage, and no picture ever comes; another tab is fine.
+        """
+        deadline = time.monotonic() + UNDRAWN_S
+        while self.tab.begin_frame and not self.tab.was_drawn:
+            if time.monotonic() > deadline:
+                return False
+            self.tab.pump_frame()
+        return True
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, or of the promise that it gives."""
@@ -77,6 +105,7 @@ class Page:
             PageError: the page threw, or something it needs is missing.
             FrameTimeout: it did not come to rest in time.
         """
+        self.tab.keep_in_touch()
         deadline = time.monotonic() + self.tab.frame_timeout_s
         time_s = float(Fraction(frame_index) / fps)
         call = self.tab.send_evaluate(f"__framepress.seek({time_s!r}, {frame_index})")

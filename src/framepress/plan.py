@@ -52,6 +52,7 @@ class Plan:
     Attributes:
         environment, composition: digests.
         width, height: of the picture, pixels. css_width: of the composition.
+        group: digest of what the rows of the group share (`group_digest`). variables: those that differ.
         personal: places of the personal elements. names: what people call them.
         areas: where each of them has painted in the survey, at any time.
         above: places of elements that are painted over personal ones, and are the same for all.
@@ -71,6 +72,8 @@ class Plan:
     css_width: int
     fps: Fraction
     frame_count: int
+    group: str
+    variables: tuple[str, ...]
     personal: tuple[str, ...]
     names: tuple[str, ...]
     areas: tuple[Rect | None, ...]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from framepress.errors import EnvironmentFault, InternalError, PlanWrong
 from framepress.groups import VOIDS_MAX, Group, Groups
 from framepress.ledger_rows import LedgerRow
 from framepress.shelf import void, voided
-from framepress.tasks import Failed, Reply, Surveyed, SurveyTask
+from framepress.survey import VERIFIED
+from framepress.tasks import Failed, PlainFramesTask, Reply, Surveyed, SurveyTask
 from framepress.variants import Variant
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Planner:
         self._groups: Groups | None = None
         self._waiting: list[Todo] = []
         self._surveying: dict[int, Group] = {}
+        self._help: deque[PlainFramesTask] = deque()
         self._again: list[str] = []
         self._void: set[str] = set()
         self.redo: Iterator[Todo] = _Endless(self._made_wrong)
@@ -55,14 +58,23 @@ class Planner:
         if self._batch.request.reuse == "off" or self._batch.pieces is None:
             return None
         group = self._group(row)
-        if group.state != "unknown":
+        if group.state not in ("unknown", "unplanned"):
             return None
-        group.state = "surveying"
         assert self._groups is not None
-        task = SurveyTask(tuple(group.samples), self._groups.personal, fresh=group.voids > 0)
+        find = group.state == "unknown" and not group.voids
+        helped = not find and self._batch.request.workers > 1
+        samples = tuple(group.samples)
+        task = SurveyTask(samples, self._groups.personal, fresh=not find, find=find, helped=helped)
+        group.state = "surveying"
         self._surveying[id(task)] = group
+        if helped:
+            self._help.append(PlainFramesTask(samples[:VERIFIED]))
         self._batch.told_phase("planning")
         return task
+
+    def take_help(self) -> PlainFramesTask | None:
+        """What another worker can do for a survey that is under way; None: nothing."""
+        return self._help.popleft() if self._help else None
 
     def must_wait(self, row: LedgerRow) -> bool:
         """Whether the survey of the row's group is under way."""
@@ -83,7 +95,7 @@ class Planner:
             return {"plain_because": "there is no folder for what rows share (TMPDIR)"}
         group = self._group(row)
         if group.state == "planned":
-            return {"plan": group.key, "reuse": request.reuse}
+            return {"plan": group.key, "plan_digest": group.plan, "reuse": request.reuse}
         return {"plain_because": group.reason}
 
     def surveyed(self, task: SurveyTask, reply: Reply) -> list[Todo]:
@@ -109,6 +121,8 @@ class Planner:
             self._groups.divide(self._rows(), shared)
             return
         group.learn(answer)
+        if self.is_void(group.plan):
+            group.give_up("its plan was wrong, and a new survey led to the same one")
 
     # ---- plans that are wrong -------------------------------------------------------------------
 

@@ -37,9 +37,11 @@ class PlateWriter:
 class Plate:
     """The pictures of a plate file; frames are views into the mapping."""
 
-    def __init__(self, path: Path, slots: tuple[int, ...], width: int, height: int) -> None:
+    def __init__(
+        self, path: Path, slots: tuple[int, ...], width: int, height: int, *, offset: int = 0
+    ) -> None:
         self.size_bytes = width * height * 3 // 2
-        self._pictures = np.memmap(path, np.uint8, "r").reshape(-1, self.size_bytes)
+        self._pictures = np.memmap(path, np.uint8, "r", offset).reshape(-1, self.size_bytes)
         self._slots = slots
         if slots and len(self._pictures) <= max(slots):
             raise ValueError(f"{path} has {len(self._pictures)} pictures; the plan needs {max(slots) + 1}")

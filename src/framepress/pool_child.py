@@ -30,8 +30,10 @@ from framepress.store import FolderStore
 from framepress.tasks import (
     Beat,
     Failed,
+    Kept,
     Opened,
     OpenTask,
+    PlainFramesTask,
     Reply,
     SegmentsDone,
     SegmentTask,
@@ -105,10 +107,18 @@ class Worker:
             case SurveyTask():
                 began = time.perf_counter()
                 key, found, stored = renderer.survey(
-                    task.samples, task.personal, self._beat, fresh=task.fresh
+                    task.samples,
+                    task.personal,
+                    self._beat,
+                    fresh=task.fresh,
+                    find=task.find,
+                    helped=task.helped,
                 )
                 known = found.digest if isinstance(found, Plan) else found
                 return Surveyed(key, known, stored, time.perf_counter() - began)
+            case PlainFramesTask():
+                renderer.keep_plain_frames(task.samples, self._beat)
+                return Kept()
             case StillTask():
                 return renderer.still(renderer.open(task.variant), task.time_s)
 

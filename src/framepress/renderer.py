@@ -26,7 +26,7 @@ from framepress.capture import CapturedFrame, capture_frames
 from framepress.clip import Artifact, Clip, assemble
 from framepress.composition import Composition, Document, frame_count, scaled_size
 from framepress.encode import EncoderSettings, gop_frame_count
-from framepress.errors import CompositionError, PlanMisfit, PlanWrong
+from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
 from framepress.page import PageContent, PageInfo
 from framepress.plan import Plan
@@ -38,12 +38,15 @@ from framepress.shelf import Shelf
 from framepress.site import Site
 from framepress.store import FolderStore
 from framepress.streams import AudioTrack
-from framepress.survey import NoPlan, Survey, Workbench
+from framepress.survey import NoPlan, Survey, Workbench, keep_plain_frames
 from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
 
 #: Finished sound tracks kept per worker; lists rarely have more than one.
 SOUND_TRACKS_MAX = 4
+
+#: How often a survey is begun anew after its browser failed.
+SURVEY_TRIES = 3
 
 #: How the plain path's files are described in their provenance.
 PLAIN: Mapping[str, object] = {"path": "plain"}
@@ -62,7 +65,8 @@ class RowTask:
         out: name in the store.
         poster: None: no poster is wanted.
         stored_bytes: size of the clip if it is stored and only its poster is missing; None: it is not.
-        plan: plan key of the row's group; None: it is rendered plain, and `plain_because` says why.
+        plan: plan key of the row's group, and the digest of its plan; None: it is rendered plain, and
+            `plain_because` says why.
         reuse: how far reuse may go.
     """
 
@@ -75,6 +79,7 @@ class RowTask:
     poster: WantedPoster | None = None
     stored_bytes: int | None = None
     plan: str | None = None
+    plan_digest: str | None = None
     plain_because: str | None = None
     reuse: Reuse = "off"
 
@@ -208,7 +213,7 @@ class Renderer:
         """The row's segments, by its plan if it has one that fits."""
         if task.plan is None or task.reuse == "off" or self._shelf is None:
             return self._plain(task, task.plain_because, progress)
-        loaded = self._shelf.load(task.plan)
+        loaded = self._shelf.load(task.plan, task.plan_digest)
         if loaded is None:
             return self._plain(task, "its plan is no longer in the cache", progress)
         try:
@@ -277,11 +282,13 @@ class Renderer:
         beat: Callable[[int, int], None],
         *,
         fresh: bool,
-    ) -> tuple[str, Plan | NoPlan, bool]:
+        find: bool = False,
+        helped: bool = False,
+    ) -> tuple[str, Plan | NoPlan | None, bool]:
         """Find or make the plan of a group.
 
         Args:
-            fresh: make it anew, whatever is known.
+            fresh: make it anew, whatever is known. find: make nothing. helped: see `Survey`.
 
         Returns:
             Its plan key, what is known of the group, and whether it was known before.
@@ -294,21 +301,39 @@ class Renderer:
         self.warm.page()
         key = shelf.key(self.environment, samples[0].values, personal)
         known = None if fresh else shelf.find(key)
-        if known is not None:
+        if known is not None or find:
             return key, known, True
-        bench = Workbench(
+        for attempt in range(1, SURVEY_TRIES + 1):
+            try:
+                with self.warm.guard():
+                    found = Survey(self._bench(beat), samples, shelf.cache, personal, helped=helped).run()
+                break
+            except (BrowserCrash, FrameTimeout):
+                if attempt == SURVEY_TRIES:
+                    raise
+        shelf.forget()
+        shelf.put(key, found)
+        return key, found, False
+
+    def keep_plain_frames(
+        self, samples: Sequence[variants.Variant], beat: Callable[[int, int], None]
+    ) -> None:
+        """Make the plain frames that a survey in another worker compares with."""
+        assert self._shelf is not None
+        self.warm.page()
+        for sample in samples:
+            with self.warm.guard():
+                keep_plain_frames(self._bench(beat), sample, self._shelf.cache)
+
+    def _bench(self, beat: Callable[[int, int], None]) -> Workbench:
+        return Workbench(
             open=self.open,
             page=self.warm.page,
             environment=lambda: self.environment,
             composition=self.composition.digest,
-            folder=self.folder,
+            settings=self.settings.model_dump(mode="json"),
             beat=lambda _, done, total: beat(done, total),
         )
-        with self.warm.guard():
-            found = Survey(bench, samples, shelf.cache, personal).run()
-        shelf.forget()
-        shelf.put(key, found)
-        return key, found, False
 
     # ---- the steps ------------------------------------------------------------------------------
 

@@ -70,12 +70,14 @@ class Shelf:
         else:
             self.cache.put_bytes("noplan", key, keys.canonical_json(asdict(found)))
 
-    def load(self, key: str) -> LoadedPlan | None:
-        """The plan of a group with its pieces; None: it is no longer in the cache."""
-        if key not in self._loaded:
+    def load(self, key: str, digest: str | None) -> LoadedPlan | None:
+        """The plan of a group with its pieces; None: this plan is no longer in the cache."""
+        if key not in self._loaded or self._loaded[key].plan.digest != digest:
+            # Another worker may have made a new plan for the group since.
+            self._loaded.pop(key, None)
             plan = self.find(key)
             loaded = LoadedPlan.load(plan, self.cache) if isinstance(plan, Plan) else None
-            if loaded is None:
+            if loaded is None or loaded.plan.digest != digest:
                 return None
             while len(self._loaded) >= LOADED_MAX:
                 self._loaded.pop(next(iter(self._loaded)))

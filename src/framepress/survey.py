@@ -12,10 +12,11 @@ The page belongs to the renderer; a survey asks it to open samples and leaves it
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,8 +27,8 @@ from framepress.cache import Cache
 from framepress.capture import capture_frames
 from framepress.clip import Clip
 from framepress.composite import Canvas, blend, packed
-from framepress.errors import CacheFault
-from framepress.layered import OverlayPng, PersonalLayer
+from framepress.errors import CacheFault, FramepressError, InputError, PageError
+from framepress.layered import LayerFrame, OverlayPng, PersonalLayer
 from framepress.looks import (
     EVERYWHERE,
     Differences,
@@ -41,7 +42,7 @@ from framepress.looks import (
 from framepress.looks import compare as compare_looks
 from framepress.page import Page
 from framepress.pictures import PictureReader
-from framepress.plan import Check, Plan, check_frames, spans
+from framepress.plan import Check, Plan, check_frames, group_digest, spans
 from framepress.planned import Compositor, InkOutside, LoadedPlan, OverlayReader, look_at_rest
 from framepress.plate import Packed, Plate, PlateWriter
 from framepress.rects import Rect
@@ -51,8 +52,30 @@ from framepress.variants import Variant
 #: second frame, or every third, is looked at. One takes about 0.05 ms.
 LOOKS_MAX = 60_000
 
+#: Samples that are compared on every frame, both ways.
+VERIFIED = 2
+
+#: The others are there to show what else may differ: of them, every so many frames are looked at.
+FURTHER_STRIDE = 3
+
+#: Of the pixels that the plain path captures, the share that reuse may capture at the most: beyond it,
+#: putting the picture together costs what is saved.
+CAPTURED_SHARE_MAX = 0.7
+
+#: Pixels that a capture costs on top of its area (3 ms against 50 ns a pixel).
+CAPTURE_PIXELS = 60_000
+
+#: Why a group has no plan that may be the doing of single variables, by which rows can be grouped then.
+WIDE_RULES = frozenset({"everything-personal", "cost", "mixes"})
+
+#: Share of the picture from which on what a variable changes counts as most of it.
+WIDE_SHARE = 0.5
+
 #: Moments at which layers are tried out before the plate is made.
 TRIALS = 6
+
+#: Seconds to wait for frames that another worker makes, and between two looks; then they are made here.
+AWAIT_S, AWAIT_STEP_S = 300.0, 0.1
 
 #: Times that a trial may find a further layer before the page counts as too intricate.
 TRIAL_ROUNDS = 4
@@ -85,14 +108,15 @@ class Workbench:
     Attributes:
         open: loads a variant and says what its clip is; the page is then at no frame yet.
         page: the page that `open` loads into.
-        environment, composition: digests, known once a page was opened.
+        environment: digest, known once there is a browser. composition: digest. settings: as in plan keys.
+        beat: called with what is done, and how far it is.
     """
 
     open: Callable[[Variant], Clip]
     page: Callable[[], Page]
     environment: Callable[[], str]
     composition: str
-    folder: Path
+    settings: Mapping[str, object]
     beat: Callable[[str, int, int], None]
 
 
@@ -102,12 +126,20 @@ class Survey:
     Args:
         samples: rows of the group, the two most different first; at least two, unless the group has but one.
         variables: those that differ between rows of the group.
+        helped: another worker makes the plain frames of the samples that are verified (`keep_plain_frames`).
     """
 
     def __init__(
-        self, bench: Workbench, samples: Sequence[Variant], cache: Cache, variables: Sequence[str] = ()
+        self,
+        bench: Workbench,
+        samples: Sequence[Variant],
+        cache: Cache,
+        variables: Sequence[str] = (),
+        *,
+        helped: bool = False,
     ) -> None:
         self._bench = bench
+        self._helped = helped
         self._variables = variables
         self._samples = samples
         self._cache = cache
@@ -115,6 +147,8 @@ class Survey:
         self._differences = Differences()
         self._personal: tuple[str, ...] = ()
         self._above: tuple[str, ...] = ()
+        self._changing = 0
+        self._layers: dict[int, list[LayerFrame]] = {}
 
     def run(self) -> Plan | NoPlan:
         """Make the plan; its pieces are in the cache afterwards.
@@ -128,7 +162,9 @@ class Survey:
             self._settle_layers()
             return self._make()
         except _Refused as refused:
-            return refused.answer
+            if refused.answer.rule not in WIDE_RULES:
+                return refused.answer
+            return replace(refused.answer, shared=self._wide_variables())
 
     # ---- what differs ---------------------------------------------------------------------------
 
@@ -138,6 +174,7 @@ class Survey:
             clip = self._open(sample)
             rows.append(self._looks(clip, number))
         self._differences = compare_looks(rows)
+        self._changing = _changing_count(rows[0])
         self._personal = personal_places(self._differences.frames, self._differences.marks)
         self._check_personal()
 
@@ -163,6 +200,8 @@ class Survey:
             looks[index] = FrameLooks(**found)
             if index == 0:
                 stride = max(1, len(found["places"]) * clip.frame_count // LOOKS_MAX)
+                if number >= VERIFIED:
+                    stride *= FURTHER_STRIDE
             self._bench.beat(
                 "comparing rows", number * clip.frame_count + index, len(self._samples) * clip.frame_count
             )
@@ -205,6 +244,41 @@ class Survey:
         assert self._clip is not None
         return self._clip
 
+    def _wide_variables(self) -> tuple[str, ...]:
+        """Variables that change most of the picture, each tried by itself; rows may be grouped by them."""
+        if len(self._variables) < 2 and self._clip is None:
+            return ()
+        clip = self._known_clip()
+        frames = trial_frames(clip.frame_count)
+        base = self._looks_at(self._samples[0], frames)
+        return tuple(name for name in self._variables if self._is_wide(name, base, frames))
+
+    def _is_wide(self, name: str, base: Mapping[int, FrameLooks], frames: Sequence[int]) -> bool:
+        first = self._samples[0]
+        other = next((s for s in self._samples if s.values.get(name) != first.values.get(name)), None)
+        if other is None:
+            return False
+        mixed = Variant({**first.values, name: other.values[name]}, {**first.files, **other.files})
+        try:
+            found = compare_looks([base, self._looks_at(mixed, frames)])
+        except (PageError, InputError):
+            # A mixture of two rows may be one that the page cannot show.
+            return False
+        places = personal_places(found.frames, found.marks)
+        if any(place in EVERYWHERE for place in places):
+            return True
+        clip = self._known_clip()
+        pixels = clip.document.width * clip.document.height
+        return sum(_area(ink_of(place, found)) for place in places) >= WIDE_SHARE * pixels
+
+    def _looks_at(self, sample: Variant, frames: Sequence[int]) -> dict[int, FrameLooks]:
+        clip = self._bench.open(sample)
+        page = self._bench.page()
+        return {
+            index: FrameLooks(**page.evaluate("__framepress.looks()"))
+            for index in self._visit(clip, frames, (), "")
+        }
+
     # ---- layers ---------------------------------------------------------------------------------
 
     def _settle_layers(self) -> None:
@@ -220,18 +294,17 @@ class Survey:
     def _trial(self) -> tuple[int, tuple[int, int], int] | None:
         """The first frame at which composite and plain picture differ, where, and for which sample."""
         clip = self._known_clip()
-        frames = [clip.frame_count * (2 * k + 1) // (2 * TRIALS) for k in range(TRIALS)]
+        frames = trial_frames(clip.frame_count)
         plates: dict[int, Packed] = {}
         above: Mapping[int, Sequence[OverlayPng]] = {}
-        for number, sample in enumerate(self._samples[:2]):
+        for number, sample in enumerate(self._samples[:VERIFIED]):
             if number == 0:
                 plates, above = self._trial_plates(sample, frames)
             plain = dict(zip(frames, self._plain_pictures(sample, frames), strict=True))
-            composed = self._composed(sample, frames, plates, above)
+            composed = self._composed(number, frames, plates, above)
             for frame in frames:
                 found = compare(next(composed), plain[frame], clip.encoder.width, clip.encoder.height)
                 if not found.holds:
-                    composed.close()
                     return frame, found.at or (0, 0), number
         return None
 
@@ -268,19 +341,50 @@ class Survey:
 
     def _composed(
         self,
-        sample: Variant,
+        number: int,
         frames: Sequence[int],
         plates: Mapping[int, Packed],
         above: Mapping[int, Sequence[OverlayPng]],
-    ) -> Generator[Packed, None, None]:
-        """Composites at some frames, from plates in memory."""
-        clip = self._open(sample)
-        wanted = set(frames)
+    ) -> Iterator[Packed]:
+        """Composites of a sample at some frames, from plates in memory."""
+        clip = self._known_clip()
         compositor = _TrialCompositor(clip.encoder.width, clip.encoder.height)
-        layer = self._personal_layer(clip)
-        for frame in layer.frames(range(max(frames) + 1), clip.fps):
-            if frame.index in wanted:
-                yield compositor.draw(plates[frame.index], [*frame.overlays, *above.get(frame.index, ())])
+        layer = self._layer(number)
+        for index in frames:
+            overlays = [*layer[index].overlays, *above.get(index, ())]
+            yield compositor.draw(plates[index], overlays)
+
+    def _layer(self, number: int) -> list[LayerFrame]:
+        """The personal layer of a sample, every frame; captured once as long as the same is personal."""
+        if number not in self._layers:
+            clip = self._open(self._samples[number])
+            layer = self._personal_layer(clip)
+            found = self._layers[number] = []
+            for frame in layer.frames(range(clip.frame_count), clip.fps):
+                found.append(frame)
+                self._bench.beat("finding layers", frame.index, clip.frame_count)
+            self._check_cost(found)
+        return self._layers[number]
+
+    def _check_cost(self, layer: Sequence[LayerFrame]) -> None:
+        """Refuse where reuse would capture as much as the plain path does."""
+        clip = self._known_clip()
+        pixels = clip.encoder.width * clip.encoder.height
+        plain = self._changing * (pixels + CAPTURE_PIXELS)
+        seen: set[int] = set()
+        ours = 0
+        for frame in layer:
+            for overlay in frame.overlays:
+                if id(overlay) not in seen:
+                    seen.add(id(overlay))
+                    ours += overlay.rect.area + CAPTURE_PIXELS
+        if ours > CAPTURED_SHARE_MAX * plain and ours > pixels:
+            share = 100 * ours / max(plain, 1)
+            raise _Refused(
+                "cost",
+                f"What is personal takes {share:.0f} % of what capturing every whole frame takes, so reuse "
+                "would not be faster.",
+            )
 
     def _personal_layer(self, clip: Clip, places: Sequence[str] | None = None) -> PersonalLayer:
         return PersonalLayer(
@@ -331,6 +435,7 @@ class Survey:
 
     def _learn_personal(self, stack: Sequence[str], sample_index: int) -> None:
         """No personal element is at that point: what is there looks different only in its pixels."""
+        self._layers.clear()
         fresh = [place for place in stack if place not in EVERYWHERE]
         if not fresh or sample_index == 0:
             raise _Refused("layers", "The picture beside the personal elements changes with them.")
@@ -372,6 +477,8 @@ class Survey:
             css_width=clip.document.width,
             fps=clip.fps,
             frame_count=clip.frame_count,
+            group=group_digest(first.values, self._variables),
+            variables=tuple(sorted(self._variables)),
             personal=self._personal,
             names=tuple(self._names(self._personal)),
             areas=self._areas(),
@@ -422,14 +529,12 @@ class Survey:
         if loaded is None:
             raise CacheFault("The plate of a plan was gone from the cache at once.", rule="cache-gone")
         compositor = Compositor(loaded)
-        rest: list[int] = []
-        for number, sample in enumerate(self._samples[:2]):
+        rest = tuple(frame.rest for frame in self._layer(0))
+        for number, sample in enumerate(self._samples[:VERIFIED]):
+            layer = self._layer(number)
             with self._plain_frames(sample) as plain:
-                clip = self._open(sample)
-                for frame in self._personal_layer(clip).frames(range(clip.frame_count), clip.fps):
-                    if number == 0:
-                        rest.append(frame.rest)
-                    elif frame.rest != rest[frame.index]:
+                for frame in layer:
+                    if frame.rest != rest[frame.index]:
                         raise _Refused("rest", f"What is common to all rows differs at frame {frame.index}.")
                     try:
                         compositor.draw(frame.index, compositor.overlays(frame))
@@ -441,8 +546,8 @@ class Survey:
                     self._agree(
                         compare(drawn, plain.frame(frame.index), plan.width, plan.height), frame.index
                     )
-                    self._bench.beat("checking the plan", frame.index, clip.frame_count)
-        return replace(plan, rest=tuple(rest))
+                    self._bench.beat("checking the plan", frame.index, plan.frame_count)
+        return replace(plan, rest=rest)
 
     def _agree(self, found: Agreement, frame: int) -> None:
         if not found.holds:
@@ -454,16 +559,27 @@ class Survey:
 
     @contextmanager
     def _plain_frames(self, sample: Variant) -> Iterator[Plate]:
-        """Every frame of a sample as the plain path makes it, in a file of its own."""
-        clip = self._open(sample)
-        reader = PictureReader(clip.encoder.width, clip.encoder.height)
-        with tempfile.NamedTemporaryFile(dir=self._bench.folder, prefix="plain-") as stream:
-            writer = PlateWriter(stream)  # type: ignore[arg-type]
-            for frame in capture_frames(self._bench.page(), range(clip.frame_count), clip.fps):
-                writer.add(packed(reader.read(frame.png)) if frame.png is not None else None)
-                self._bench.beat("checking the plan", frame.index, clip.frame_count)
-            stream.flush()
-            yield Plate(Path(stream.name), tuple(writer.slots), clip.encoder.width, clip.encoder.height)
+        """Every frame of a sample as the plain path makes it: made by somebody else, or here."""
+        clip = self._known_clip()
+        size = (clip.encoder.width, clip.encoder.height)
+        key = plain_key(self._bench, sample)
+        with self._cache.hold("plain", key):
+            path = self._awaited(key)
+            if path is None:
+                self._bench.beat("checking the plan", 0, clip.frame_count)
+                path = keep_plain_frames(self._bench, sample, self._cache, clip=self._open(sample))
+            yield read_plain_frames(path, *size)
+        self._cache.remove("plain", key)
+
+    def _awaited(self, key: str) -> Path | None:
+        """What another worker makes; None: nobody does, or it took too long."""
+        deadline = time.monotonic() + (AWAIT_S if self._helped else 0)
+        while (path := self._cache.get("plain", key)) is None and time.monotonic() < deadline:
+            if self._cache.get("noplain", key) is not None:
+                break
+            self._bench.beat("checking the plan", 0, self._known_clip().frame_count)
+            time.sleep(AWAIT_STEP_S)
+        return path
 
 
 class _TrialCompositor:
@@ -478,3 +594,76 @@ class _TrialCompositor:
         for overlay in self._overlays.read(captured):
             blend(self._canvas.planes, overlay)
         return packed(self._canvas.frame)
+
+
+# ---- plain frames -------------------------------------------------------------------------------
+
+#: Bytes in front of the pictures of a piece "plain": which picture each frame shows, as JSON, padded.
+_SLOTS_BYTES = 1 << 16
+
+
+def plain_key(bench: Workbench, sample: Variant) -> str:
+    """The key of a sample's frames as the plain path makes them."""
+    return keys.piece_key(
+        "plain",
+        environment=bench.environment(),
+        composition=bench.composition,
+        settings=bench.settings,
+        values=dict(sample.values),
+        files=dict(sample.files),
+    )
+
+
+def keep_plain_frames(bench: Workbench, sample: Variant, cache: Cache, *, clip: Clip | None = None) -> Path:
+    """Capture every frame of a sample on the plain path and keep them all, for a survey to compare with.
+
+    Args:
+        clip: of the page, if it is open.
+
+    Raises:
+        RowFailure: the sample cannot be rendered. CacheFault: there is no room.
+    """
+    opened = clip or bench.open(sample)
+    reader = PictureReader(opened.encoder.width, opened.encoder.height)
+
+    def write(stream: BinaryIO) -> None:
+        stream.seek(_SLOTS_BYTES)
+        writer = PlateWriter(stream)
+        for frame in capture_frames(bench.page(), range(opened.frame_count), opened.fps):
+            writer.add(packed(reader.read(frame.png)) if frame.png is not None else None)
+            bench.beat("drawing samples", frame.index, opened.frame_count)
+        stream.seek(0)
+        stream.write(json.dumps(writer.slots).encode("ascii").ljust(_SLOTS_BYTES))
+
+    key = plain_key(bench, sample)
+    try:
+        cache.remove("noplain", key)
+        return cache.put("plain", key, write)
+    except FramepressError:
+        # Whoever waits for it need not wait longer.
+        with suppress(CacheFault):
+            cache.put_bytes("noplain", key, b"failed")
+        raise
+
+
+def read_plain_frames(path: Path, width: int, height: int) -> Plate:
+    """Open what `keep_plain_frames` kept."""
+    with path.open("rb") as stream:
+        slots = json.loads(stream.read(_SLOTS_BYTES))
+    return Plate(path, tuple(slots), width, height, offset=_SLOTS_BYTES)
+
+
+def trial_frames(frame_count: int) -> list[int]:
+    """A few moments, evenly spread."""
+    return sorted({frame_count * (2 * k + 1) // (2 * TRIALS) for k in range(TRIALS)})
+
+
+def _area(ink: Sequence[float] | None) -> float:
+    return (ink[2] - ink[0]) * (ink[3] - ink[1]) if ink is not None else 0.0
+
+
+def _changing_count(row: Mapping[int, FrameLooks]) -> int:
+    """Frames that differ from the one before, as far as looks tell."""
+    frames = sorted(row)
+    changing = sum(list(row[a].hashes) != list(row[b].hashes) for a, b in pairwise(frames))
+    return 1 + changing * ((frames[-1] + 1) // len(frames))

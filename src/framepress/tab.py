@@ -23,6 +23,9 @@ TICK_MS = 0.01
 #: observers make progress only with frames.
 PUMP_AFTER_S = 0.02
 
+#: Seconds after which a page that is only moved is drawn all the same, see `Tab.keep_in_touch`.
+UNDRAWN_S_MAX = 1.0
+
 #: Seconds between two looks at the pipe where frames come by Chromium's own clock.
 FALLBACK_PUMP_S = 0.005
 
@@ -55,9 +58,13 @@ class Tab:
         self.values: Mapping[str, str] = {}
         self.on_refused: Callable[[str], None] = lambda _: None
         self._ticks_ms = 1000.0
+        self._drawn_at = time.monotonic()
+        #: Whether Chromium has reported any damage since this was last set to False.
+        self.was_drawn = False
         target = self.connection.call(
             "Target.createTarget", {"url": "about:blank", "enableBeginFrameControl": self.begin_frame}
         )
+        self._target_id: str = target["targetId"]
         attached = self.connection.call(
             "Target.attachToTarget", {"targetId": target["targetId"], "flatten": True}
         )
@@ -81,6 +88,11 @@ class Tab:
 
     def _dialog(self, _: dict[str, Any]) -> None:
         self.tell("Page.handleJavaScriptDialog", {"accept": True})
+
+    def close(self) -> None:
+        """End the tab; what it still says is not heard."""
+        self.connection.forget_session(self.session)
+        self.connection.send("Target.closeTarget", {"targetId": self._target_id}, on_reply=lambda _: None)
 
     # ---- commands -------------------------------------------------------------------------------
 
@@ -159,7 +171,18 @@ class Tab:
 
     def request_frame(self) -> bool:
         """One BeginFrame; whether Chromium says that anything seen has changed."""
-        return bool(self.call("HeadlessExperimental.beginFrame", self._tick()).get("hasDamage"))
+        damage = bool(self.call("HeadlessExperimental.beginFrame", self._tick()).get("hasDamage"))
+        self.was_drawn = self.was_drawn or damage
+        return damage
+
+    def keep_in_touch(self) -> None:
+        """Draw a frame if none was drawn for a while.
+
+        Chromium's display drops what a page has drawn if it was not shown within 10 s (temporary references
+        of viz's SurfaceManager); the page is then cut off from its pictures for good.
+        """
+        if self.begin_frame and time.monotonic() - self._drawn_at > UNDRAWN_S_MAX:
+            self.request_frame()
 
     def pump_frame(self) -> None:
         """Let the page make a frame whose picture does not matter."""
@@ -195,5 +218,6 @@ class Tab:
         raise AssertionError("the count has no end")
 
     def _tick(self) -> dict[str, Any]:
+        self._drawn_at = time.monotonic()
         self._ticks_ms += TICK_MS
         return {"frameTimeTicks": self._ticks_ms, "interval": 1000 / 60}

@@ -78,14 +78,25 @@ class SurveyTask:
         samples: rows of the group, the two most different first.
         personal: variables that differ between its rows.
         fresh: what is known of the group does not count.
+        find: only look whether it is known.
+        helped: another worker makes the plain frames of the samples (`PlainFramesTask`).
     """
 
     samples: tuple[Variant, ...]
     personal: tuple[str, ...]
     fresh: bool = False
+    find: bool = False
+    helped: bool = False
 
 
-Task = RowTask | OpenTask | SegmentTask | StillTask | SurveyTask
+@dataclass(frozen=True)
+class PlainFramesTask:
+    """Keep every frame of some samples as the plain path makes it, for the survey that compares with them."""
+
+    samples: tuple[Variant, ...]
+
+
+Task = RowTask | OpenTask | SegmentTask | StillTask | SurveyTask | PlainFramesTask
 
 
 @dataclass(frozen=True)
@@ -93,15 +104,20 @@ class Surveyed:
     """What is known of a group now.
 
     Attributes:
-        key: the plan key. found: the digest of its plan, or why it has none.
+        key: the plan key. found: the digest of its plan, or why it has none; None: nothing is known yet.
         stored: it was known before.
         seconds: that it took.
     """
 
     key: str
-    found: str | NoPlan
+    found: str | NoPlan | None
     stored: bool
     seconds: float
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The frames that a `PlainFramesTask` asked for are in the cache."""
 
 
 @dataclass(frozen=True)
@@ -130,4 +146,4 @@ class Beat:
     total: int
 
 
-Reply = RowResult | Opened | SegmentsDone | Surveyed | bytes | Failed
+Reply = RowResult | Opened | SegmentsDone | Surveyed | Kept | bytes | Failed
