@@ -13,6 +13,7 @@ change within one sample.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,16 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorTrc
 from numpy.typing import NDArray
 
-from framepress.pictures import Picture, PictureReader, to_yuv420p
+from framepress.pictures import Picture, PictureReader
 from framepress.rects import Rect
 
 Plane = NDArray[np.uint8]
+Samples = NDArray[np.float32]
+
+#: BT.709 in limited range for 8-bit RGB, the formula of `pictures`; chroma takes sums over four pixels.
+_LUMA = tuple(219 / 255 * weight for weight in (0.2126, 0.7152, 0.0722))
+_CB = tuple(224 / 255 / 1.8556 / 4 * weight for weight in (-0.2126, -0.7152, 0.9278))
+_CR = tuple(224 / 255 / 1.5748 / 4 * weight for weight in (0.7874, -0.7152, -0.0722))
 
 #: Coverage (of 255) on the edge of a capture that is taken for the end of a shadow, which nobody sees.
 EDGE_ALPHA_MAX = 4
@@ -68,7 +75,8 @@ def read_overlay(reader: PictureReader, png: bytes, rect: Rect, size: tuple[int,
     else:
         pixels = _rgba(frame)
     alpha = pixels[..., 3]
-    rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
+    painted = alpha > 0
+    rows, columns = np.flatnonzero(painted.any(axis=1)), np.flatnonzero(painted.any(axis=0))
     if not rows.size:
         return None
     top, bottom = int(rows[0]), int(rows[-1]) + 1
@@ -92,15 +100,38 @@ def _touches_edge(alpha: Plane, rect: Rect, size: tuple[int, int]) -> bool:
 
 
 def _premultiplied(pixels: NDArray[np.uint8], rect: Rect, edge: bool) -> Overlay:
-    alpha = pixels[..., 3].astype(np.uint16)
-    colour = pixels[..., :3].astype(np.uint16) * alpha[..., None]
-    colour += 128
-    colour += colour >> 8
-    premultiplied = av.VideoFrame.from_ndarray((colour >> 8).astype(np.uint8), "rgb24")
-    luma, cb, cr = planes(to_yuv420p(premultiplied))
-    keep = 255 - alpha
-    quads = keep.reshape(rect.height // 2, 2, rect.width // 2, 2).sum(axis=(1, 3), dtype=np.int32)
-    return Overlay(rect, luma.astype(np.uint16), cb.astype(np.int32), cr.astype(np.int32), keep, quads, edge)
+    # Plane by plane in floats: one rounding, where 8-bit steps would round twice, and 2 ms for 219,000 pixels;
+    # swscale takes 7 with its set-up for every new size, sums over axes of interleaved colours 12.
+    values = pixels.astype(np.float32)
+    coverage = values[..., 3] * np.float32(1 / 255)
+    colour = [values[..., channel] * coverage for channel in range(3)]
+    quarters = [_quads(plane) for plane in colour]
+    keep = 255 - pixels[..., 3].astype(np.uint16)
+    return Overlay(
+        rect,
+        luma=_weighted(colour, _LUMA, 16).astype(np.uint16),
+        cb=_weighted(quarters, _CB, 128).astype(np.int32),
+        cr=_weighted(quarters, _CR, 128).astype(np.int32),
+        keep=keep,
+        keep_chroma=_quads(keep).astype(np.int32),
+        touches_edge=edge,
+    )
+
+
+def _weighted(colour: Sequence[NDArray[np.float32]], weights: Sequence[float], offset: int) -> Samples:
+    total = colour[0] * np.float32(weights[0])
+    for plane, weight in zip(colour[1:], weights[1:], strict=True):
+        total += plane * np.float32(weight)
+    # Half a step more, because conversion to integers cuts off.
+    total += np.float32(offset + 0.5)
+    return total
+
+
+def _quads(plane: NDArray[Any]) -> NDArray[Any]:
+    """Sums over 2x2 pixels."""
+    rows = plane[0::2] + plane[1::2]
+    sums: NDArray[Any] = rows[:, 0::2] + rows[:, 1::2]
+    return sums
 
 
 def blend(picture: tuple[Plane, Plane, Plane], overlay: Overlay) -> None:

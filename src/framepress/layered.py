@@ -24,7 +24,7 @@ from framepress.rects import Rect
 
 #: Frames per window. Shorter ones fit what moves more tightly; each costs some five frames per part that
 #: changes.
-WINDOW_FRAMES = 20
+WINDOW_FRAMES = 30
 
 #: Pictures of the first frame after the view was moved until two must have been equal.
 SETTLE_TRIES = 20
