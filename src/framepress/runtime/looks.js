@@ -172,6 +172,8 @@ function mixes(style) {
 
 const PICTURES = /^(?:IMG|CANVAS|VIDEO|IFRAME|OBJECT|EMBED|INPUT|TEXTAREA|SELECT|BUTTON|PROGRESS|METER|HR|svg)$/;
 const LENGTH = /-?[\d.]+(?=px)/g;
+// A computed colour that shows nothing; "rgb(255, 204, 0)" does show.
+const CLEAR = /^rgba\(.*, 0\)$|^transparent$|\/ 0\)$/;
 
 function lengthsIn(text) {
   return (text.match(LENGTH) ?? []).map(Number);
@@ -196,7 +198,7 @@ function shadowReach(text) {
 
 function paintsBox(element, style) {
   return PICTURES.test(element.tagName) || isShape(element) || style.display === "list-item"
-    || style.backgroundImage !== "none" || !/, 0\)$|^transparent$/.test(style.backgroundColor)
+    || style.backgroundImage !== "none" || !CLEAR.test(style.backgroundColor)
     || style.boxShadow !== "none" || style.outlineStyle !== "none" || style.borderImageSource !== "none"
     || SIDES.some((side) => style.getPropertyValue(`border-${side}-width`) !== "0px")
     || PSEUDO.some((pseudo) => !/^(?:none|normal)$/.test(getComputedStyle(element, pseudo).content));
