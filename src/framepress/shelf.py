@@ -72,15 +72,18 @@ class Shelf:
 
     def load(self, key: str) -> LoadedPlan | None:
         """The plan of a group with its pieces; None: it is no longer in the cache."""
-        if key not in self._loaded:
+        loaded = self._loaded.get(key)
+        # Another process may have given it up, and made another one under the same key.
+        if loaded is None or self.is_void(loaded.plan.digest):
             plan = self.find(key)
             loaded = LoadedPlan.load(plan, self.cache) if isinstance(plan, Plan) else None
+            self._loaded.pop(key, None)
             if loaded is None:
                 return None
             while len(self._loaded) >= LOADED_MAX:
                 self._loaded.pop(next(iter(self._loaded)))
             self._loaded[key] = loaded
-        return self._loaded[key]
+        return loaded
 
     def forget(self) -> None:
         """Close what is loaded: a plan has been replaced."""
