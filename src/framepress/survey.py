@@ -26,7 +26,7 @@ from framepress.cache import Cache
 from framepress.capture import capture_frames
 from framepress.clip import Clip
 from framepress.composite import Canvas, blend, packed
-from framepress.errors import CacheFault
+from framepress.errors import CacheFault, PlanMisfit
 from framepress.layered import OverlayPng, PersonalLayer
 from framepress.looks import (
     EVERYWHERE,
@@ -129,6 +129,8 @@ class Survey:
             return self._make()
         except _Refused as refused:
             return refused.answer
+        except PlanMisfit as misfit:
+            return NoPlan(misfit.rule, misfit.message)
 
     # ---- what differs ---------------------------------------------------------------------------
 
