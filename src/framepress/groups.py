@@ -36,7 +36,7 @@ class Group:
         samples: to be surveyed, the two most different first.
         state: "unknown", "surveying", "planned" or "plain".
         key: plan key, once surveyed. plan: digest of the plan. reason: why there is none.
-        voids: plans that were wrong.
+        voids: plans that were wrong. failures: surveys that ended without an answer.
     """
 
     count: int = 0
@@ -46,6 +46,7 @@ class Group:
     plan: str | None = None
     reason: str | None = None
     voids: int = 0
+    failures: int = 0
 
     def learn(self, answer: Surveyed) -> None:
         """Take in what a survey found."""
