@@ -128,14 +128,14 @@ class SampleChooser:
     def look_at(self, row: LedgerRow) -> None:
         """Consider a row."""
         variant = Variant(values=row.values, files=row.files)
-        tie = keys.digest_bytes((row.key or "").encode("ascii"))
+        tie, other_tie, chance = _ties(row.key or "")
         lengths = {name: len(row.values.get(name, "")) for name in self._variables}
         self._offer(("longest", ""), (-sum(lengths.values()), tie), variant)
-        self._offer(("shortest", ""), (sum(lengths.values()), tie), variant)
-        self._offer(("random", ""), (0, tie), variant)
+        self._offer(("shortest", ""), (sum(lengths.values()), other_tie), variant)
+        self._offer(("random", ""), (0, chance), variant)
         for name, length in lengths.items():
             self._offer(("longest", name), (-length, tie), variant)
-            self._offer(("shortest", name), (length, tie), variant)
+            self._offer(("shortest", name), (length, other_tie), variant)
 
     def _offer(self, role: tuple[str, str], rank: tuple[int, str], variant: Variant) -> None:
         best = self._best.get(role)
@@ -152,6 +152,15 @@ class SampleChooser:
                 variant = self._best[role][1]
                 chosen.setdefault(_identity(variant.values), variant)
         return list(chosen.values())[:SAMPLES_MAX]
+
+
+def _ties(key: str) -> tuple[str, str, str]:
+    """What decides between rows of equal length, for each end, and at random. The first two are in opposite
+    orders, so that rows whose values all have one length (colours, file names) give two samples, not one.
+    """
+    tie = keys.digest_bytes(key.encode("ascii"))
+    opposite = tie.translate(str.maketrans("0123456789abcdef", "fedcba9876543210"))
+    return tie, opposite, keys.digest_bytes(tie.encode("ascii"))
 
 
 def _identity(values: Mapping[str, str]) -> str:
