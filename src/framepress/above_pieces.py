@@ -35,4 +35,6 @@ def unpack_above(data: bytes) -> list[list[OverlayPng]]:
     for x, y, width, height, size in head["parts"]:
         parts.append(OverlayPng(Rect(x, y, width, height), data[at : at + size]))
         at += size
+    if at != len(data):
+        raise ValueError("a layer that is not as long as it says")
     return [[parts[index] for index in shown] for shown in head["frames"]]

@@ -100,8 +100,8 @@ def _touches_edge(alpha: Plane, rect: Rect, size: tuple[int, int]) -> bool:
 
 
 def _premultiplied(pixels: NDArray[np.uint8], rect: Rect, edge: bool) -> Overlay:
-    # Plane by plane in floats: one rounding, where 8-bit steps would round twice, and 2 ms for 219,000 pixels;
-    # swscale takes 7 with its set-up for every new size, sums over axes of interleaved colours 12.
+    # Plane by plane in floats: one rounding, where 8-bit steps would round twice, and 2 ms for 219,000
+    # pixels; swscale takes 7 with its set-up for every new size, sums over interleaved colours 12.
     values = pixels.astype(np.float32)
     coverage = values[..., 3] * np.float32(1 / 255)
     colour = [values[..., channel] * coverage for channel in range(3)]
@@ -118,7 +118,7 @@ def _premultiplied(pixels: NDArray[np.uint8], rect: Rect, edge: bool) -> Overlay
     )
 
 
-def _weighted(colour: Sequence[NDArray[np.float32]], weights: Sequence[float], offset: int) -> Samples:
+def _weighted(colour: Sequence[Samples], weights: Sequence[float], offset: int) -> Samples:
     total = colour[0] * np.float32(weights[0])
     for plane, weight in zip(colour[1:], weights[1:], strict=True):
         total += plane * np.float32(weight)

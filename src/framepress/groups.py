@@ -36,7 +36,7 @@ class Group:
         samples: to be surveyed, the two most different first.
         state: "unknown", "surveying", "unplanned" (a survey is to be made), "planned" or "plain".
         key: plan key, once surveyed. plan: digest of the plan. reason: why there is none.
-        voids: plans that were wrong.
+        voids: plans that were wrong. failures: surveys that ended without an answer.
     """
 
     count: int = 0
@@ -46,6 +46,7 @@ class Group:
     plan: str | None = None
     reason: str | None = None
     voids: int = 0
+    failures: int = 0
 
     def learn(self, answer: Surveyed) -> None:
         """Take in what a survey found."""
@@ -129,14 +130,14 @@ class SampleChooser:
     def look_at(self, row: LedgerRow) -> None:
         """Consider a row."""
         variant = Variant(values=row.values, files=row.files)
-        tie = keys.digest_bytes((row.key or "").encode("ascii"))
+        tie, other_tie, chance = _ties(row.key or "")
         lengths = {name: len(row.values.get(name, "")) for name in self._variables}
         self._offer(("longest", ""), (-sum(lengths.values()), tie), variant)
-        self._offer(("shortest", ""), (sum(lengths.values()), tie), variant)
-        self._offer(("random", ""), (0, tie), variant)
+        self._offer(("shortest", ""), (sum(lengths.values()), other_tie), variant)
+        self._offer(("random", ""), (0, chance), variant)
         for name, length in lengths.items():
             self._offer(("longest", name), (-length, tie), variant)
-            self._offer(("shortest", name), (length, tie), variant)
+            self._offer(("shortest", name), (length, other_tie), variant)
             value = keys.digest_bytes(row.values.get(name, "").encode("utf-8", "surrogatepass"))
             self._offer(("first", name), (int(value, 16), tie), variant)
             self._offer(("last", name), (-int(value, 16), tie), variant)
@@ -164,6 +165,15 @@ class SampleChooser:
                 ends = (self._best[role, name][1] for role in ("first", "last"))
                 found.extend(end for end in ends if end not in found)
         return found
+
+
+def _ties(key: str) -> tuple[str, str, str]:
+    """What decides between rows of equal length, for each end, and at random. The first two are in opposite
+    orders, so that rows whose values all have one length (colours, file names) give two samples, not one.
+    """
+    tie = keys.digest_bytes(key.encode("ascii"))
+    opposite = tie.translate(str.maketrans("0123456789abcdef", "fedcba9876543210"))
+    return tie, opposite, keys.digest_bytes(tie.encode("ascii"))
 
 
 def _identity(values: Mapping[str, str]) -> str:

@@ -193,7 +193,7 @@ class PersonalLayer:
             if fresh:
                 if view is None:
                     view = self._move_view(part.rect, state.index, fps)
-                    overlay = OverlayPng(part.rect, self._settled(state.index, view))
+                    overlay = OverlayPng(part.rect, picture_that_stays(self._page, state.index, view))
                 else:
                     self._page.seek(state.index, fps)
                     overlay = OverlayPng(part.rect, self._page.picture(state.index, view))
@@ -213,14 +213,20 @@ class PersonalLayer:
         page.seek(index, fps)
         return view
 
-    def _settled(self, index: int, view: tuple[int, int]) -> bytes:
-        before = self._page.picture(index, view)
-        for _ in range(SETTLE_TRIES):
-            now = self._page.picture(index, view)
-            if now == before:
-                return now
-            before = now
-        raise BrowserCrash(f"Chromium drew frame {index} differently each time.", rule="restless-picture")
+
+def picture_that_stays(page: Page, index: int, view: tuple[int, int]) -> bytes:
+    """The first picture after the view was moved: one that equals the next.
+
+    Raises:
+        BrowserCrash: no two were equal. Others: see `Page.picture`.
+    """
+    before = page.picture(index, view)
+    for _ in range(SETTLE_TRIES):
+        now = page.picture(index, view)
+        if now == before:
+            return now
+        before = now
+    raise BrowserCrash(f"Chromium drew frame {index} differently each time.", rule="restless-picture")
 
 
 def _joined(rects: Iterable[Rect | None]) -> Rect | None:

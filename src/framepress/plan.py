@@ -110,7 +110,7 @@ class Plan:
         """
         try:
             facts: dict[str, Any] = json.loads(data)
-            if facts.pop("format") != PLAN_VERSION:
+            if not isinstance(facts, dict) or facts.pop("format") != PLAN_VERSION:
                 raise ValueError("a plan of another version")
             return cls(**{one.name: _READERS.get(one.name, _same)(facts[one.name]) for one in fields(cls)})
         except (KeyError, TypeError) as exc:

@@ -26,7 +26,7 @@ from framepress.composite import Canvas, Overlay, blend, read_overlay
 from framepress.encode import EncoderSettings, GopEncoder
 from framepress.errors import CacheFault, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, side_by_side
-from framepress.layered import LayerFrame, OverlayPng, PersonalLayer
+from framepress.layered import LayerFrame, OverlayPng, PersonalLayer, picture_that_stays
 from framepress.page import Page
 from framepress.pictures import PictureReader, frame_summary
 from framepress.plan import LEVELS, Plan
@@ -39,6 +39,10 @@ CHECK_SCALE = 0.25
 #: Code values by which a pixel of such a picture may differ, and connected pixels that may differ by more: a
 #: region is drawn in other tiles than the whole, and gradients differ by up to 2.
 CHECK_OFF_MAX, CHECK_AREA_MAX = 6, 2
+
+#: Times that the rest of a row is looked at before a plan is given up for it: a machine at work may show a
+#: picture before all of it is drawn, and a plan costs as much as several clips.
+REST_TRIES = 2
 
 #: Decoded overlays that are kept: each is of one part of one row, and is used until that part changes.
 OVERLAYS_KEPT = 64
@@ -174,7 +178,8 @@ class _Writer:
             self._flush_bare()
             self._add(frame.index, overlays)
         if frame.index == self._gops[0][-1]:
-            self._close(self._gops.popleft())
+            self._close(self._gops[0])
+            self._gops.popleft()
         self.done.encoded.encode_s += time.perf_counter() - began
 
     def _flush_bare(self) -> None:
@@ -278,11 +283,16 @@ def look_at_rest(
     size = page.look_at(None, scale=CHECK_SCALE)
     found = []
     wanted = set(frames)
+    settled = False
     # A stateful page passes through every frame on its way.
     for index in range(max(frames) + 1) if page.stateful else sorted(wanted | {0}):
         page.seek(index, fps)
         if index in wanted:
             look = int(page.evaluate("__framepress.restLook(true)"))
+            if not settled:
+                # The view was moved: tiles of the first picture may not be there yet.
+                picture_that_stays(page, index, size)
+                settled = True
             found.append((page.picture(index, size), look))
     return found
 
@@ -294,16 +304,22 @@ def check_rest(page: Page, plan: Plan) -> None:
         PlanWrong: it differs.
     """
     frames = [check.frame for check in plan.checks]
-    for check, (picture, look) in zip(
-        plan.checks, look_at_rest(page, plan.personal, frames, plan.fps), strict=True
-    ):
+    for left in reversed(range(1 if page.stateful else REST_TRIES)):
+        misfit = _rest_misfit(plan, look_at_rest(page, plan.personal, frames, plan.fps))
+        if misfit is None:
+            return
+        if not left:
+            raise PlanWrong(f"At frame {misfit[0]}, {misfit[1]}.", plan=plan.digest, rule="rest-differs")
+
+
+def _rest_misfit(plan: Plan, found: Sequence[tuple[bytes, int]]) -> tuple[int, str] | None:
+    """The first moment at which the rest is not that of the plan, and what is wrong with it."""
+    for check, (picture, look) in zip(plan.checks, found, strict=True):
         if look != check.look:
-            what = "elements that were taken for common to all rows have another style"
-        elif picture != check.picture and not _alike(picture, check.picture):
-            what = "the picture beside the personal elements is not the one that all rows share"
-        else:
-            continue
-        raise PlanWrong(f"At frame {check.frame}, {what}.", plan=plan.digest, rule="rest-differs")
+            return check.frame, "elements that were taken for common to all rows have another style"
+        if picture != check.picture and not _alike(picture, check.picture):
+            return check.frame, "the picture beside the personal elements is not the one that all rows share"
+    return None
 
 
 def _alike(one: bytes, other: bytes) -> bool:

@@ -107,6 +107,9 @@ class Planner:
             raise InternalError(f"A worker answered a survey with {type(reply).__name__}.")
         elif isinstance(reply.error, EnvironmentFault):
             raise reply.error
+        elif reply.error.retryable and group.failures + 1 < self._batch.request.limits.attempts_max:
+            group.failures += 1
+            group.state = "unknown"
         else:
             # A row that cannot be rendered says so itself; a survey is no reason to fail any.
             group.give_up(f"its survey failed: {reply.error.message}")

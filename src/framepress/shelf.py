@@ -70,19 +70,24 @@ class Shelf:
         else:
             self.cache.put_bytes("noplan", key, keys.canonical_json(asdict(found)))
 
-    def load(self, key: str, digest: str | None) -> LoadedPlan | None:
-        """The plan of a group with its pieces; None: this plan is no longer in the cache."""
-        if key not in self._loaded or self._loaded[key].plan.digest != digest:
-            # Another worker may have made a new plan for the group since.
-            self._loaded.pop(key, None)
+    def load(self, key: str, digest: str | None = None) -> LoadedPlan | None:
+        """The plan of a group with its pieces; None: it is no longer in the cache.
+
+        Args:
+            digest: of the plan that is wanted; None: whichever there is.
+        """
+        loaded = self._loaded.get(key)
+        # Another process may have given it up, and made another one under the same key.
+        if loaded is None or self.is_void(loaded.plan.digest) or digest not in (None, loaded.plan.digest):
             plan = self.find(key)
             loaded = LoadedPlan.load(plan, self.cache) if isinstance(plan, Plan) else None
-            if loaded is None or loaded.plan.digest != digest:
+            self._loaded.pop(key, None)
+            if loaded is None or digest not in (None, loaded.plan.digest):
                 return None
             while len(self._loaded) >= LOADED_MAX:
                 self._loaded.pop(next(iter(self._loaded)))
             self._loaded[key] = loaded
-        return self._loaded[key]
+        return loaded
 
     def forget(self) -> None:
         """Close what is loaded: a plan has been replaced."""

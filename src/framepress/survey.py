@@ -27,7 +27,7 @@ from framepress.cache import Cache
 from framepress.capture import capture_frames
 from framepress.clip import Clip
 from framepress.composite import Canvas, blend, packed
-from framepress.errors import CacheFault, FramepressError, InputError, PageError
+from framepress.errors import CacheFault, FramepressError, InputError, PageError, PlanMisfit
 from framepress.layered import LayerFrame, OverlayPng, PersonalLayer
 from framepress.looks import (
     EVERYWHERE,
@@ -165,6 +165,8 @@ class Survey:
             if refused.answer.rule not in WIDE_RULES:
                 return refused.answer
             return replace(refused.answer, shared=self._wide_variables())
+        except PlanMisfit as misfit:
+            return NoPlan(misfit.rule, misfit.message)
 
     # ---- what differs ---------------------------------------------------------------------------
 

@@ -120,7 +120,8 @@ function layerState() {
   if (layers.shown === "") return null;
   markAll();
   if (!layers.watched) return null;
-  return { personal: personalState(targets), rest: restLook(false) };
+  // With styles: what a script does to one frame of one row must show, and boxes do not say a colour.
+  return { personal: personalState(targets), rest: restLook(true) };
 }
 
 // Elements at a point of the page, topmost first, whatever they say of pointers.

@@ -172,6 +172,8 @@ function mixes(style) {
 
 const PICTURES = /^(?:IMG|CANVAS|VIDEO|IFRAME|OBJECT|EMBED|INPUT|TEXTAREA|SELECT|BUTTON|PROGRESS|METER|HR|svg)$/;
 const LENGTH = /-?[\d.]+(?=px)/g;
+// A computed colour that shows nothing; "rgb(255, 204, 0)" does show.
+const CLEAR = /^rgba\(.*, 0\)$|^transparent$|\/ 0\)$/;
 
 function lengthsIn(text) {
   return (text.match(LENGTH) ?? []).map(Number);
@@ -194,9 +196,16 @@ function shadowReach(text) {
   return reach;
 }
 
+// Room for a marker beside a list item. What is wider shows on the edge of what is captured, and is noticed there.
+const MARKER_EM = 5;
+
+function hasMarker(style) {
+  return style.listStyleType !== "none" || style.listStyleImage !== "none";
+}
+
 function paintsBox(element, style) {
   return PICTURES.test(element.tagName) || isShape(element) || style.display === "list-item"
-    || style.backgroundImage !== "none" || !/, 0\)$|^transparent$/.test(style.backgroundColor)
+    || style.backgroundImage !== "none" || !CLEAR.test(style.backgroundColor)
     || style.boxShadow !== "none" || style.outlineStyle !== "none" || style.borderImageSource !== "none"
     || SIDES.some((side) => style.getPropertyValue(`border-${side}-width`) !== "0px")
     || PSEUDO.some((pseudo) => !/^(?:none|normal)$/.test(getComputedStyle(element, pseudo).content));
@@ -212,6 +221,11 @@ function inkOf(element, look) {
     const stroke = isShape(element) && style.stroke !== "none" ? sum(lengthsIn(style.strokeWidth)) : 0;
     const outline = style.outlineStyle !== "none" ? sum(lengthsIn(`${style.outlineWidth} ${style.outlineOffset}`)) : 0;
     ink = grownBy([box.left, box.top, box.right, box.bottom], shadowReach(style.boxShadow), stroke + outline + 1);
+    // A marker stands beside its item, on either side, and does not say how wide it is.
+    if (style.display === "list-item" && style.listStylePosition === "outside" && hasMarker(style)) {
+      const beside = MARKER_EM * Number.parseFloat(style.fontSize);
+      ink = [ink[0] - beside, ink[1], ink[2] + beside, ink[3]];
+    }
   }
   if (text !== "") {
     const range = document.createRange();
