@@ -174,7 +174,8 @@ class _Writer:
             self._flush_bare()
             self._add(frame.index, overlays)
         if frame.index == self._gops[0][-1]:
-            self._close(self._gops.popleft())
+            self._close(self._gops[0])
+            self._gops.popleft()
         self.done.encoded.encode_s += time.perf_counter() - began
 
     def _flush_bare(self) -> None:
