@@ -105,7 +105,7 @@ class Worker:
             case SurveyTask():
                 began = time.perf_counter()
                 key, found, stored = renderer.survey(
-                    task.samples, task.personal, self._beat, fresh=task.fresh
+                    task.samples, task.personal, self._survey_beat, fresh=task.fresh
                 )
                 known = found.digest if isinstance(found, Plan) else found
                 return Surveyed(key, known, stored, time.perf_counter() - began)
@@ -113,10 +113,13 @@ class Worker:
                 return renderer.still(renderer.open(task.variant), task.time_s)
 
     def _beat(self, frames: int, total: int) -> None:
+        self._survey_beat("", frames, total)
+
+    def _survey_beat(self, step: str, frames: int, total: int) -> None:
         now = time.monotonic()
         if now - self._beat_at >= BEAT_S:
             self._beat_at = now
-            self._connection.send(Beat(frames, total))
+            self._connection.send(Beat(frames, total, step))
 
 
 def _try(work: Callable[[], T]) -> tuple[Failed, None] | tuple[None, T]:

@@ -274,13 +274,14 @@ class Renderer:
         self,
         samples: Sequence[variants.Variant],
         personal: Sequence[str],
-        beat: Callable[[int, int], None],
+        beat: Callable[[str, int, int], None],
         *,
         fresh: bool,
     ) -> tuple[str, Plan | NoPlan, bool]:
         """Find or make the plan of a group.
 
         Args:
+            beat: called with what is being done, frames that are done, and frames in all.
             fresh: make it anew, whatever is known.
 
         Returns:
@@ -302,7 +303,7 @@ class Renderer:
             environment=lambda: self.environment,
             composition=self.composition.digest,
             folder=self.folder,
-            beat=lambda _, done, total: beat(done, total),
+            beat=beat,
         )
         with self.warm.guard():
             found = Survey(bench, samples, shelf.cache, personal).run()
