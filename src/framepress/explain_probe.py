@@ -29,7 +29,7 @@ from framepress.renderer import Renderer
 from framepress.variants import Variant
 
 #: Moments of each row that are compared, evenly spread.
-MOMENTS = 6
+MOMENTS = 12
 
 #: Variables that are tried out one by one: each costs a page and its moments.
 VARIABLES_MAX = 16
