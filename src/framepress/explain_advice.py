@@ -113,8 +113,8 @@ _CHANGES = {
     "ink-outside": "keep shadows and drawings within a few dozen pixels of their boxes",
     "disagrees": "look for blending between the personal element and what is around it; such a page is "
     "rendered without reuse",
-    "mixes": "take mix-blend-mode or backdrop-filter off this element, or keep it and what it mixes with "
-    "in one element with isolation: isolate and the same for all rows",
+    "mixes": "take mix-blend-mode or backdrop-filter off this element and off everything in it; what is "
+    "the same for all rows may have them",
     "stateful": "drive the page by its time: CSS animations, the Web Animations API, window.__timelines or "
     "the hf-seek event, in place of timers and requestAnimationFrame",
 }

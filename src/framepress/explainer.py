@@ -15,8 +15,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from framepress import explain, variants
 from framepress.batch import Batch, BatchRequest, Progress
@@ -24,7 +25,7 @@ from framepress.browser import TEMP_PREFIX, BrowserOptions
 from framepress.cache import Cache
 from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.clip import Clip
-from framepress.errors import EnvironmentFault, PlanWrong, RowFailure
+from framepress.errors import PlanWrong, RowFailure
 from framepress.explain import Measured
 from framepress.explain_advice import Layout, advise
 from framepress.explain_picture import PictureFacts, draw_picture, plate_png
@@ -49,6 +50,8 @@ ROWS_TIMED = 3
 
 #: Distinct values of a variable that are counted.
 VALUES_COUNTED = 1_000
+
+T = TypeVar("T")
 
 #: Called with what is being done, how much of it is done, and how much there is (0: unknown).
 Beat = Callable[[str, int, int], None]
@@ -219,24 +222,32 @@ class Explainer:
         def beat(step: str, done: int, total: int) -> None:
             self._beat(f"group {number}, {step}", done, total)
 
-        for attempt in range(1, self.request.limits.attempts_max + 1):
-            try:
-                return self._renderer.survey(group.samples, groups.personal, beat, fresh=False)
-            except RowFailure as failure:
-                if failure.retryable and attempt < self.request.limits.attempts_max:
-                    continue
-                rule = "stateful" if failure.rule == "stateful" else "survey-failed"
-                return "", NoPlan(rule, f"its survey failed: {failure.message}"), False
-        raise AssertionError("unreachable")
+        try:
+            return self._retried(
+                lambda: self._renderer.survey(group.samples, groups.personal, beat, fresh=False)
+            )
+        except RowFailure as failure:
+            rule = "stateful" if failure.rule == "stateful" else "survey-failed"
+            return "", NoPlan(rule, f"its survey failed: {failure.message}"), False
 
     def _probe(self, group: Group, plan: Plan | None, groups: Groups) -> Probe | None:
         try:
-            return Prober(self._renderer, group.samples, self._beat).probe(plan, groups.personal)
-        except EnvironmentFault:
-            raise
+            return self._retried(
+                lambda: Prober(self._renderer, group.samples, self._beat).probe(plan, groups.personal)
+            )
         except RowFailure as failure:
             self._note(f"A row of the largest groups cannot be rendered: {failure.message}")
             return None
+
+    def _retried(self, work: Callable[[], T]) -> T:
+        """What `work` gives, tried again while that can help, as a run does."""
+        for _ in range(self.request.limits.attempts_max - 1):
+            try:
+                return work()
+            except RowFailure as failure:
+                if not failure.retryable:
+                    raise
+        return work()
 
     # ---- time -----------------------------------------------------------------------------------
 
@@ -248,10 +259,12 @@ class Explainer:
         for number, sample in enumerate(group.samples[:ROWS_TIMED]):
             self._beat("timing rows", number, min(ROWS_TIMED, len(group.samples)))
             try:
-                rows.append(self._time_row(sample, key))
+                rows.append(self._retried(partial(self._time_row, sample, key)))
             except PlanWrong as wrong:
                 void(self._cache, wrong.plan, wrong.message)
                 return NoPlan("plan-wrong", f"its plan was given up: {wrong.message}")
+            except RowFailure as failure:
+                self._note(f"A row could not be timed: {failure.message}")
         return rows
 
     def _time_row(self, sample: Variant, key: str | None) -> Measured:
@@ -285,14 +298,14 @@ class Explainer:
         self._beat("timing frames without reuse", 0, 0)
         try:
             if plan is None:
-                row = self._time_row(group.samples[0], None)
+                row = self._retried(lambda: self._time_row(group.samples[0], None))
                 return {
                     "plain_seconds": round(row.seconds, 4),
                     "plain_cpu_seconds": round(row.cpu_seconds, 4),
                     "plain_frames": row.captured_frames,
                     "clip_bytes": row.size_bytes,
                 }
-            return self._plain_part(group.samples[0])
+            return self._retried(lambda: self._plain_part(group.samples[0]))
         except RowFailure as failure:
             self._note(f"A row could not be timed without reuse: {failure.message}")
             return {}
