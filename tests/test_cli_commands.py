@@ -143,7 +143,9 @@ def test_it_starts_as_a_module_too(program: Program) -> None:
         assert ended.stdout.decode().startswith("framepress ")
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "render --help", "doctor --help", "init --help"])
+@pytest.mark.parametrize(
+    "command", ["--help", "--version", "render --help", "doctor --help", "init --help", "explain --help"]
+)
 def test_help_is_answered_without_importing_what_renders(program: Program, command: str) -> None:
     code = (
         "import sys; from framepress.cli import run; code = run(sys.argv[1:]); "

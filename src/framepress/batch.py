@@ -35,6 +35,7 @@ from framepress.rows.given import GIVEN_NAME, GivenRows
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import voided
 from framepress.store import ANY_WILL_DO, FolderStore
+from framepress.tasks import Beat
 
 #: Findings told in the message when bad rows stop a run; the rest are counted.
 FINDINGS_TOLD_MAX = 20
@@ -101,6 +102,7 @@ class Progress:
             "rendering".
         total: rows the run is about, 0 while that is unknown.
         frames: frames done of the rows in the making.
+        step, step_done, step_total: while "planning": what is being done, and frames of it; "": nothing yet.
     """
 
     phase: str = "reading"
@@ -110,6 +112,9 @@ class Progress:
     failed: int = 0
     read: int = 0
     frames: int = 0
+    step: str = ""
+    step_done: int = 0
+    step_total: int = 0
     began_at: float = 0.0
 
     @property
@@ -242,7 +247,7 @@ class Batch:
         if self._ledger is None:
             return
         try:
-            if self.request.results is not None and self.progress.phase == "rendering":
+            if self.request.results is not None and self.progress.phase in ("planning", "rendering"):
                 write_results_csv(self.request.results, self._ledger)
         finally:
             self._ledger.close()
@@ -287,9 +292,19 @@ class Batch:
         """Workers are at something else now."""
         self._tell(phase)
 
-    def told(self, frames: int) -> None:
-        """Workers are at work: pass it on to whoever shows progress."""
+    def told(self, frames: int, survey: Beat | None = None) -> None:
+        """Workers are at work: pass it on to whoever shows progress.
+
+        Args:
+            survey: the survey that is under way.
+        """
         self.progress.frames = frames
+        step = survey or Beat(0, 0)
+        self.progress.step, self.progress.step_done, self.progress.step_total = (
+            step.step,
+            step.frames,
+            step.total,
+        )
         self._on_progress(self.progress)
 
     # ---- pieces ---------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ class Feeder:
                     return
                 for answer in pool.answers(TICK_S):
                     yield from self._take(answer)
-                self._batch.told(pool.frames_in_progress()[0])
+                self._batch.told(pool.frames_in_progress()[0], pool.survey_in_progress())
 
     def _next(
         self, work: Iterator[Todo | RowResult]

@@ -5,8 +5,6 @@ element paints at each frame and whether it may look different. The second time 
 after the other, window by window, so that the view is moved seldom: after it was moved, Chromium may draw a
 layer whose tiles are not there yet. So every move is followed by a change of what is shown, which makes
 Chromium draw all of it anew, and the first picture is believed when the next one equals it.
-
-A stateful page is gone through once, with one view for everything that is personal.
 """
 
 from __future__ import annotations
@@ -99,33 +97,6 @@ class PersonalLayer:
         states = self._watch(indices, fps)
         for start in range(0, len(states), WINDOW_FRAMES):
             yield from self._window(states[start : start + WINDOW_FRAMES], fps)
-
-    def frames_in_passing(self, indices: range, fps: Fraction, view: Rect) -> Iterator[LayerFrame]:
-        """The same of a stateful page, which must be at no frame yet.
-
-        Args:
-            view: everything personal is in it.
-
-        Raises:
-            PlanMisfit: something personal is outside.
-        """
-        page = self._page
-        size = page.look_at(view, transparent=True)
-        page.evaluate('__framepress.showLayer("personal", true)')
-        last: OverlayPng | None = None
-        for index in indices:
-            page.seek(index, fps)
-            state = self._state(index)
-            if not all(rect is None or view.contains(rect) for rect in state.rects):
-                raise PlanMisfit(
-                    "Something personal leaves the part of the picture it has in the plan.",
-                    rule="leaves-view",
-                )
-            captured = last is None or any(state.changed)
-            if captured:
-                last = OverlayPng(view, page.picture(index, size))
-            assert last is not None
-            yield LayerFrame(index, (last,), int(captured), state.rest)
 
     # ---- first: what there is -------------------------------------------------------------------
 

@@ -109,7 +109,7 @@ class Worker:
                 key, found, stored = renderer.survey(
                     task.samples,
                     task.personal,
-                    self._beat,
+                    self._survey_beat,
                     fresh=task.fresh,
                     find=task.find,
                     helped=task.helped,
@@ -117,16 +117,19 @@ class Worker:
                 known = found.digest if isinstance(found, Plan) else found
                 return Surveyed(key, known, stored, time.perf_counter() - began)
             case PlainFramesTask():
-                renderer.keep_plain_frames(task.samples, self._beat)
+                renderer.keep_plain_frames(task.samples, self._survey_beat)
                 return Kept()
             case StillTask():
                 return renderer.still(renderer.open(task.variant), task.time_s)
 
     def _beat(self, frames: int, total: int) -> None:
+        self._survey_beat("", frames, total)
+
+    def _survey_beat(self, step: str, frames: int, total: int) -> None:
         now = time.monotonic()
         if now - self._beat_at >= BEAT_S:
             self._beat_at = now
-            self._connection.send(Beat(frames, total))
+            self._connection.send(Beat(frames, total, step))
 
 
 def _try(work: Callable[[], T]) -> tuple[Failed, None] | tuple[None, T]:

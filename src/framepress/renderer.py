@@ -279,7 +279,7 @@ class Renderer:
         self,
         samples: Sequence[variants.Variant],
         personal: Sequence[str],
-        beat: Callable[[int, int], None],
+        beat: Callable[[str, int, int], None],
         *,
         fresh: bool,
         find: bool = False,
@@ -288,6 +288,7 @@ class Renderer:
         """Find or make the plan of a group.
 
         Args:
+            beat: called with what is being done, frames that are done, and frames in all.
             fresh: make it anew, whatever is known. find: make nothing. helped: see `Survey`.
 
         Returns:
@@ -316,7 +317,7 @@ class Renderer:
         return key, found, False
 
     def keep_plain_frames(
-        self, samples: Sequence[variants.Variant], beat: Callable[[int, int], None]
+        self, samples: Sequence[variants.Variant], beat: Callable[[str, int, int], None]
     ) -> None:
         """Make the plain frames that a survey in another worker compares with."""
         assert self._shelf is not None
@@ -325,14 +326,14 @@ class Renderer:
             with self.warm.guard():
                 keep_plain_frames(self._bench(beat), sample, self._shelf.cache)
 
-    def _bench(self, beat: Callable[[int, int], None]) -> Workbench:
+    def _bench(self, beat: Callable[[str, int, int], None]) -> Workbench:
         return Workbench(
             open=self.open,
             page=self.warm.page,
             environment=lambda: self.environment,
             composition=self.composition.digest,
             settings=self.settings.model_dump(mode="json"),
-            beat=lambda _, done, total: beat(done, total),
+            beat=beat,
         )
 
     # ---- the steps ------------------------------------------------------------------------------

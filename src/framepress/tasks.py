@@ -140,10 +140,15 @@ class Failed:
 
 @dataclass(frozen=True)
 class Beat:
-    """A sign of life: frames of the current task that are done, and how many it has."""
+    """A sign of life: frames of the current task that are done, and how many it has.
+
+    Attributes:
+        step: of a survey: what is being done to these frames; "": the task is no survey.
+    """
 
     frames: int
     total: int
+    step: str = ""
 
 
 Reply = RowResult | Opened | SegmentsDone | Surveyed | Kept | bytes | Failed

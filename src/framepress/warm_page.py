@@ -76,6 +76,10 @@ class WarmPage:
         if self._rows >= self._limits.rows_per_browser or self._browser.memory_bytes() > limit_bytes:
             self.drop()
 
+    def cpu_seconds(self) -> float:
+        """Processor seconds that the browser has used; 0 if there is none."""
+        return self._browser.cpu_seconds() if self._browser is not None else 0.0
+
     def drop(self) -> None:
         """End the browser; the next `page` starts another."""
         if self._browser is not None:

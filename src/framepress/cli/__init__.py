@@ -17,7 +17,7 @@ from typing import NoReturn, ParamSpec
 import typer
 
 from framepress import __version__
-from framepress.cli import cache, doctor, init, render
+from framepress.cli import cache, doctor, explain, init, render
 from framepress.cli.arguments import expand_lists
 from framepress.cli.show import tell_error
 from framepress.errors import FramepressError, Interrupted
@@ -56,6 +56,7 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
 
 
 app.command("render", epilog=render.EXAMPLES)(_interruptible(render.render))
+app.command("explain", epilog=explain.EXAMPLES)(_interruptible(explain.explain))
 app.command("init", epilog=init.EXAMPLES)(_interruptible(init.init))
 app.command("doctor", epilog=doctor.EXAMPLES)(_interruptible(doctor.doctor))
 app.add_typer(cache.commands(_interruptible))

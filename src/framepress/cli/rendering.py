@@ -81,7 +81,10 @@ def _run(options: Options) -> int:
     values = _single_values(options)
     still_s = seconds_option(options.still, "--still")
     load_composition(options.composition)
-    cache = None if options.no_cache else _cache(options)
+    cache = None
+    if not options.no_cache:
+        note = note_of(quiet=options.quiet)
+        cache = open_cache(options.cache_dir, options.cache_limit, options.shared_cache, note)
     workshop = Workshop(
         options.composition,
         browser=options.browser,
@@ -119,26 +122,27 @@ def _run(options: Options) -> int:
         return _render_list(options, request)
 
 
-def _note(options: Options) -> Callable[[str], None]:
-    return (lambda _: None) if options.quiet else show.tell_note
+def note_of(*, quiet: bool) -> Callable[[str], None]:
+    """How a person is told what stops nothing; with --json too, since it goes to standard error."""
+    return (lambda _: None) if quiet else show.tell_note
 
 
-def _cache(options: Options) -> CacheOptions | None:
+def open_cache(
+    folder: str | None, limit: str | None, shared: str | None, note: Callable[[str], None]
+) -> CacheOptions | None:
     """The cache, opened once to know before anything is rendered.
 
     Raises:
         CacheFault: the folder that the user chose cannot be used. One that nobody chose is done without.
     """
-    found = cache_options(
-        os.environ, folder=options.cache_dir, limit=options.cache_limit, shared=options.shared_cache
-    )
+    found = cache_options(os.environ, folder=folder, limit=limit, shared=shared)
     try:
         if found is not None:
             found.open()
     except CacheFault as fault:
         if found is None or found.named:
             raise
-        _note(options)(f"{fault.message} This run goes without a cache.")
+        note(f"{fault.message} This run goes without a cache.")
         return None
     return found
 
@@ -147,7 +151,8 @@ def _render_list(options: Options, request: BatchRequest) -> int:
     kept: list[RowResult] = []
     failed = 0
     with show.Reporter(quiet=options.quiet or options.json_) as reporter:
-        with Batch(request, on_progress=reporter.batch, on_note=_note(options)) as batch:
+        note = note_of(quiet=options.quiet) if options.json_ else reporter.note
+        with Batch(request, on_progress=reporter.batch, on_note=note) as batch:
             batch.prepare()
             for result in batch.results():
                 if options.json_:
@@ -193,10 +198,12 @@ def _render_single(
             result = _render_still(request, still_s, to_stream=out == "-")
         elif out == "-":
             result = render_to_stream(
-                request, sys.stdout.buffer, on_progress=reporter.single, on_note=_note(options)
+                request, sys.stdout.buffer, on_progress=reporter.single, on_note=note_of(quiet=options.quiet)
             )
         else:
-            result = SingleRender(request, on_progress=reporter.single, on_note=_note(options)).run()
+            result = SingleRender(
+                request, on_progress=reporter.single, on_note=note_of(quiet=options.quiet)
+            ).run()
     if options.json_:
         show.print_json(result.model_dump_json())
     elif not options.quiet:
