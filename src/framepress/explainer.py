@@ -226,11 +226,11 @@ class Explainer:
             key, found, known = self._retried(
                 lambda: self._renderer.survey(group.samples, groups.personal, beat, fresh=False)
             )
-            assert found is not None, "only a survey that is to find and not to make may find nothing"
-            return key, found, known
         except RowFailure as failure:
             rule = "stateful" if failure.rule == "stateful" else "survey-failed"
             return "", NoPlan(rule, f"its survey failed: {failure.message}"), False
+        assert found is not None, "only a survey that is to find and not to make may find nothing"
+        return key, found, known
 
     def _probe(self, group: Group, plan: Plan | None, groups: Groups) -> Probe | None:
         try:

@@ -304,22 +304,25 @@ def check_rest(page: Page, plan: Plan) -> None:
         PlanWrong: it differs.
     """
     frames = [check.frame for check in plan.checks]
-    for left in reversed(range(1 if page.stateful else REST_TRIES)):
+    misfit = ""
+    for _ in range(1 if page.stateful else REST_TRIES):
         misfit = _rest_misfit(plan, look_at_rest(page, plan.personal, frames, plan.fps))
-        if misfit is None:
+        if not misfit:
             return
-        if not left:
-            raise PlanWrong(f"At frame {misfit[0]}, {misfit[1]}.", plan=plan.digest, rule="rest-differs")
+    raise PlanWrong(misfit, plan=plan.digest, rule="rest-differs")
 
 
-def _rest_misfit(plan: Plan, found: Sequence[tuple[bytes, int]]) -> tuple[int, str] | None:
-    """The first moment at which the rest is not that of the plan, and what is wrong with it."""
+def _rest_misfit(plan: Plan, found: Sequence[tuple[bytes, int]]) -> str:
+    """What is wrong with the rest of a row at the first moment at which it is not that of the plan, or ""."""
     for check, (picture, look) in zip(plan.checks, found, strict=True):
         if look != check.look:
-            return check.frame, "elements that were taken for common to all rows have another style"
-        if picture != check.picture and not _alike(picture, check.picture):
-            return check.frame, "the picture beside the personal elements is not the one that all rows share"
-    return None
+            what = "elements that were taken for common to all rows have another style"
+        elif picture != check.picture and not _alike(picture, check.picture):
+            what = "the picture beside the personal elements is not the one that all rows share"
+        else:
+            continue
+        return f"At frame {check.frame}, {what}."
+    return ""
 
 
 def _alike(one: bytes, other: bytes) -> bool:
