@@ -19,43 +19,12 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "benchmarks" / "peers"))
+
+from peerbench.meter import anonymous_mb, descendants  # noqa: E402
 
 #: Seconds between two looks at /proc.
 LOOK_S = 0.05
-
-
-def children(pid: int) -> list[int]:
-    """Process ids of all living descendants."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(entry.name))
-    found, open_ = [], [pid]
-    while open_:
-        below = parents.get(open_.pop(), [])
-        found += below
-        open_ += below
-    return found
-
-
-def anonymous_mb(pid: int) -> float:
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) / 1000
-    except OSError:
-        pass
-    return 0.0
-
-
-def command_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    except OSError:
-        return ""
 
 
 def peak_memory(command: list[str]) -> tuple[float, float, list[dict[str, object]]]:
@@ -65,7 +34,7 @@ def peak_memory(command: list[str]) -> tuple[float, float, list[dict[str, object
     assert process.stdout is not None
     while process.poll() is None:
         parent_peak = max(parent_peak, anonymous_mb(process.pid))
-        worker_peak = max(worker_peak, sum(anonymous_mb(pid) for pid in children(process.pid)))
+        worker_peak = max(worker_peak, sum(anonymous_mb(child.pid) for child in descendants(process.pid)))
         time.sleep(LOOK_S)
     lines = [json.loads(line) for line in process.stdout.read().splitlines()]
     return worker_peak, parent_peak, [line for line in lines if line["type"] == "row"]

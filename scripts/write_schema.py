@@ -13,11 +13,12 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter
 
+from framepress.explanation import Explanation
 from framepress.results import RowResult, Summary
 
 PATH = Path(__file__).resolve().parents[1] / "docs" / "output.schema.json"
 
-Line = Annotated[RowResult | Summary, Field(discriminator="type")]
+Line = Annotated[RowResult | Summary | Explanation, Field(discriminator="type")]
 
 
 def schema_text() -> str:
@@ -25,7 +26,7 @@ def schema_text() -> str:
     schema = TypeAdapter(Line).json_schema(mode="serialization")
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "One line of `framepress render --json`",
+        "title": "One line of `--json`",
     }
     return json.dumps(head | schema, indent=2, ensure_ascii=False) + "\n"
 

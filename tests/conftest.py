@@ -28,6 +28,12 @@ def browser_path() -> Path:
         pytest.skip(exc.message)
 
 
+@pytest.fixture(autouse=True)
+def no_cache_of_this_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test finds what another has made, and none fills the cache of whoever runs it."""
+    monkeypatch.setenv("FRAMEPRESS_CACHE_DIR", "none")
+
+
 @pytest.fixture
 def stage(browser_path: Path, tmp_path: Path) -> Iterator[Stage]:
     """A place to render compositions given as text; its browsers end with the test."""

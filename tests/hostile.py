@@ -98,7 +98,7 @@ def members(session: int) -> list[int]:
     return [pid for pid in _session_members(session) if not _is_zombie(pid)]
 
 
-def ended(session: int, *, within_s: float = 2) -> bool:
+def ended(session: int, *, within_s: float = 20) -> bool:
     """Whether a browser's processes are gone, or go in the time that a machine at work may take for it."""
     deadline = time.monotonic() + within_s
     while members(session) and time.monotonic() < deadline:
@@ -121,7 +121,7 @@ def walled(path: Path, *flags: str) -> Browser:
     return Browser(BrowserOptions(path=path, sandbox=default_sandbox(), extra_flags=flags))
 
 
-def bare_page(browser: Browser, timeout_s: float = 8.0) -> Page:
+def bare_page(browser: Browser, timeout_s: float = 30.0) -> Page:
     return Page(browser, frame_timeout_s=timeout_s, ready_timeout_s=timeout_s)
 
 
@@ -189,7 +189,7 @@ class OpenBrowser:
         reply = self.browser.connection.call("Runtime.evaluate", params, session=self._session)
         return reply["result"].get("value")
 
-    def wait_until(self, what: Any, *, seconds: float = 8.0) -> bool:
+    def wait_until(self, what: Any, *, seconds: float = 30.0) -> bool:
         """Let the browser work until `what()` is true."""
         deadline = time.monotonic() + seconds
         while not what() and time.monotonic() < deadline:

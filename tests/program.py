@@ -190,7 +190,7 @@ class Program:
         return {path.name: path.read_bytes() for path in (self.folder / folder).glob("*.mp4")}
 
 
-def until(condition: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+def until(condition: Callable[[], object], what: str, timeout_s: float = 40.0) -> None:
     """Wait for something that other processes bring about."""
     deadline = time.monotonic() + timeout_s
     while not condition():

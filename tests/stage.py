@@ -40,18 +40,21 @@ class Stage:
     Attributes:
         folder: of the composition; files put there are the page's.
         timeout_s: seconds for a frame and for getting ready.
+        ready_timeout_s: seconds for getting ready, if they are to be others.
     """
 
     folder: Path
     options: BrowserOptions
     timeout_s: float = 20.0
+    ready_timeout_s: float | None = None
     settings: RenderSettings = field(default_factory=RenderSettings)
     _renderers: list[Renderer] = field(default_factory=list)
 
     def renderer(self, html: str, *, name: str = "page.html") -> Renderer:
         path = self.folder / name
         path.write_text(html, encoding="utf-8")
-        limits = RunLimits(frame_timeout_s=self.timeout_s, ready_timeout_s=self.timeout_s)
+        ready_s = self.ready_timeout_s or self.timeout_s
+        limits = RunLimits(frame_timeout_s=self.timeout_s, ready_timeout_s=ready_s)
         renderer = Renderer(load_composition(path), self.settings, limits, self.options)
         self._renderers.append(renderer)
         return renderer

@@ -32,7 +32,7 @@ def find(
     return find_browser(explicit, environ, platform=platform, system_folders=[tmp_path / "lib"], timeout_s=10)
 
 
-def ended(pid: int, timeout_s: float = 3) -> bool:
+def ended(pid: int, timeout_s: float = 20) -> bool:
     """Whether the process ends within the time; waits for the event, not for the clock."""
     try:
         watch = os.pidfd_open(pid)

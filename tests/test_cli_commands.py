@@ -143,7 +143,9 @@ def test_it_starts_as_a_module_too(program: Program) -> None:
         assert ended.stdout.decode().startswith("framepress ")
 
 
-@pytest.mark.parametrize("command", ["--help", "--version", "render --help", "doctor --help", "init --help"])
+@pytest.mark.parametrize(
+    "command", ["--help", "--version", "render --help", "doctor --help", "init --help", "explain --help"]
+)
 def test_help_is_answered_without_importing_what_renders(program: Program, command: str) -> None:
     code = (
         "import sys; from framepress.cli import run; code = run(sys.argv[1:]); "
@@ -403,7 +405,7 @@ def test_quiet_prints_nothing_and_otherwise_a_table_comes(people: Program) -> No
     told = people.run(*many())
     assert told.stdout == b""
     assert "out/asha.mp4" in told.stderr
-    assert "3 of 3 clips in out; 3 were there already" in told.stderr
+    assert "3 of 3 clips in out; 3 were stored already" in told.stderr
 
 
 def test_without_a_terminal_a_line_comes_every_ten_seconds(people: Program) -> None:
@@ -463,7 +465,7 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(people: Program) -> None:
 
 def test_interrupting_ends_with_130_and_says_how_to_go_on(people: Program) -> None:
     process = people.start(*many())
-    until(people.browsers, "a browser")
+    until(people.browsers, "a browser", 60)
     process.send_signal(2)
     ended = people.wait(process)
     assert ended.code == 130

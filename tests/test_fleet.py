@@ -15,7 +15,7 @@ import pytest
 from fleet_bench import LIMITS, Fleet, numbered
 from framepress.demo import PAGE
 from framepress.fleet import FleetRun
-from framepress.intake import WrongEnvironment
+from framepress.intake import PLAIN_BECAUSE, WrongEnvironment
 from framepress.ledger import Ledger
 from framepress.queue.base import Job
 from framepress.queue.policy import RetryPolicy
@@ -64,6 +64,8 @@ def test_a_list_becomes_clips_records_and_results(fleet: Fleet, tmp_path: Path) 
     records = fleet.records()
     assert (records.tally().done, records.tally().twice) == (5, 0)
     assert len(list(records.each())) == 5
+    made = {(one["path"], one["reuse"], one["reason"]) for one in records.each()}
+    assert made == {("plain", "off", PLAIN_BECAUSE)}
     # The same command again sends nothing.
     assert fleet.send(numbered(5)).sent == 0
     assert fleet.send(numbered(6)).sent == 1

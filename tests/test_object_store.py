@@ -11,10 +11,13 @@ from uuid import uuid4
 
 import pytest
 
+from framepress.artifacts import Artifacts
 from framepress.blobs import BucketBlobs, FolderBlobs, open_blobs
+from framepress.cache import Cache
 from framepress.errors import InputError, StoreUnavailable, UsageError
 from framepress.object_store import ObjectStore
-from framepress.store import FolderStore
+from framepress.provenance import Demands
+from framepress.store import FolderStore, read_provenance
 from framepress.stores import open_store, place_option
 from servers import Server
 from test_store import make_mp4
@@ -57,9 +60,9 @@ def bucket(
     return make_bucket(server)
 
 
-def clip(folder: Path, key: str, environment: str = "e") -> Path:
-    comment = json.dumps({"framepress": 1, "row_key": key, "path": "plain", "environment": environment})
-    return make_mp4(folder / f"{uuid4().hex}.mp4", comment)
+def clip(folder: Path, key: str, environment: str = "e", **made: str) -> Path:
+    facts = {"framepress": 1, "row_key": key, "path": "plain", "environment": environment, **made}
+    return make_mp4(folder / f"{uuid4().hex}.mp4", json.dumps(facts))
 
 
 def test_a_clip_is_published_with_type_checksum_and_facts(bucket: Bucket, tmp_path: Path) -> None:
@@ -101,6 +104,68 @@ def test_an_object_of_the_same_key_stays_and_one_of_another_key_is_replaced(
     stored = store.lookup("1.mp4")
     assert stored is not None
     assert stored.environment == "fourth"
+
+
+BY_PLAN = {"path": "reuse", "plan": "p1", "reuse": "segments"}
+
+
+@pytest.mark.parametrize(
+    ("demands", "fits"),
+    [
+        (Demands(), True),
+        (Demands(environment="e", voided=frozenset({"p2"})), True),
+        (Demands(max_reuse="frames"), False),
+        (Demands(voided=frozenset({"p1"})), False),
+        (Demands(environment="another"), False),
+    ],
+)
+def test_how_an_object_was_made_decides_whether_it_will_do_and_whether_it_stays(
+    bucket: Bucket, tmp_path: Path, demands: Demands, *, fits: bool
+) -> None:
+    store = ObjectStore(bucket.url)
+    made = clip(tmp_path, "k1", **BY_PLAN)
+    store.publish(made, "1.mp4")
+    stored = store.lookup("1.mp4")
+    assert stored is not None
+    assert dict(stored.provenance) == read_provenance(made)
+    assert (store.find("1.mp4", "k1", way_out="", demands=demands) is not None) == fits
+    store.publish(clip(tmp_path, "k1", "e"), "1.mp4", stays=demands)
+    after = store.lookup("1.mp4")
+    assert after is not None
+    assert after.provenance["path"] == ("reuse" if fits else "plain")
+
+
+def test_an_object_of_the_same_key_is_replaced_if_nothing_is_to_stay(bucket: Bucket, tmp_path: Path) -> None:
+    store = ObjectStore(bucket.url)
+    store.publish(clip(tmp_path, "k1", "first"), "1.mp4")
+    store.publish(clip(tmp_path, "k1", "second"), "1.mp4", stays=None)
+    stored = store.lookup("1.mp4")
+    assert stored is not None
+    assert stored.environment == "second"
+
+
+def test_a_clip_of_the_cache_is_published_into_a_bucket_with_its_facts(
+    bucket: Bucket, tmp_path: Path
+) -> None:
+    store, key = ObjectStore(bucket.url), "1" * 64
+    cache = Cache(tmp_path / "cache")
+    artifacts = Artifacts(cache, Demands())
+    made = clip(tmp_path, key, **BY_PLAN)
+    artifacts.keep(made, key)
+    assert artifacts.fetch(store, "2.mp4", "2" * 64) is None
+    assert artifacts.fetch(store, "1.mp4", key) is not None
+    stored = store.lookup("1.mp4")
+    assert stored is not None
+    assert dict(stored.provenance) == read_provenance(made)
+    # What will not do is neither fetched nor left standing.
+    artifacts.demands = Demands(voided=frozenset({"p1"}))
+    assert artifacts.fetch(store, "1.mp4", key) is None
+    artifacts.keep(clip(tmp_path, key, "plain"), key)
+    assert artifacts.fetch(store, "1.mp4", key) is not None
+    stored = store.lookup("1.mp4")
+    assert stored is not None
+    assert stored.environment == "plain"
+    artifacts.close()
 
 
 def test_an_object_of_somebody_else_is_left_alone_unless_forced(bucket: Bucket, tmp_path: Path) -> None:

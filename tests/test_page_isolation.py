@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from framepress.browser import Browser, sweep_temporary_folders
 from framepress.errors import BrowserCrash, BrowserMissing, FrameTimeout
 from framepress.page import Page
 from framepress.poster import decode_rgb
+from framepress.tab import Tab
 from hostile import FPS, bare_page, content, ended, members, play, walled, write_files
 from stage import Stage, root
 
@@ -203,6 +205,25 @@ def test_a_page_that_crashes_its_renderer_is_a_crash(browser_path: Path, tmp_pat
                 page.seek(index, FPS)
 
 
+def test_a_tab_that_is_cut_off_from_its_pictures_is_given_up_before_the_frame_s_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Chromium does so on a very busy machine, and no request brings a picture any more.
+    call = Tab.call
+
+    def without_picture(tab: Tab, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        return {name: part for name, part in call(tab, method, params).items() if name != "screenshotData"}
+
+    monkeypatch.setattr(Tab, "call", without_picture)
+    monkeypatch.setattr("framepress.tab.LOST_AFTER_S", 0.5)
+    stage.timeout_s = 60
+    began = time.monotonic()
+    with pytest.raises(BrowserCrash, match="no picture of frame 0") as caught:
+        next(stage.stills(root("<p>x"), [0]))
+    assert caught.value.retryable
+    assert time.monotonic() - began < 40
+
+
 def test_a_page_that_never_ends_costs_its_browser(stage: Stage) -> None:
     stage.timeout_s = 1.5
     renderer = stage.renderer(root("<script>if ({{$SPIN}}) for (;;);</script>"))
@@ -211,7 +232,8 @@ def test_a_page_that_never_ends_costs_its_browser(stage: Stage) -> None:
     with pytest.raises(FrameTimeout) as caught:
         renderer.open(variant)
     assert caught.value.retryable
-    assert time.monotonic() - began < 8
+    # The browser's start is in it.
+    assert time.monotonic() - began < 30
     assert renderer.warm._browser is None
 
 

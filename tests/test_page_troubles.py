@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import av
 import numpy as np
@@ -23,6 +24,7 @@ from framepress.page_troubles import MESSAGE_LENGTH_MAX, Trouble, raise_troubles
 from framepress.picture_files import is_animated, is_broken
 from framepress.poster import decode_rgb, poster_jpeg
 from framepress.site import Site
+from framepress.tab import Tab
 from hostile import PICTURE, PICTURE_BYTES, ended, write_files
 from stage import Pixels, Stage, browser_options, root
 
@@ -248,10 +250,12 @@ ENDLESS = {
 @pytest.mark.browser
 @pytest.mark.parametrize("name", ENDLESS)
 def test_what_never_ends_is_given_up_in_time_and_costs_the_browser(stage: Stage, name: str) -> None:
-    stage.timeout_s = 1.0
+    stage.ready_timeout_s = 1.0
     renderer = stage.renderer(root(ENDLESS[name]))
-    # So that only the page's own time is measured.
-    browser = renderer.warm.page().browser
+    # Only the page's own time is limited and measured, not that of a browser that starts on a loaded machine.
+    page = renderer.warm.page()
+    page.tab.frame_timeout_s = 1.0
+    browser = page.browser
     began = time.monotonic()
     with pytest.raises((FrameTimeout, PageError)) as caught:
         clip = renderer.open(stage.variant(renderer))
@@ -259,7 +263,8 @@ def test_what_never_ends_is_given_up_in_time_and_costs_the_browser(stage: Stage,
             for index in range(3):
                 page.seek(index, clip.fps)
                 page.draw(index)
-    assert time.monotonic() - began < 1.0 * 3 + 2
+    # Without a limit it would be for ever; on a loaded machine killing the browser takes its time.
+    assert time.monotonic() - began < 1.0 * 3 + 12
     assert caught.value.rule in ("frame-timeout", "page-not-ready")
     assert "1 s" in caught.value.message
     assert ended(browser.pid)
@@ -277,13 +282,14 @@ def test_a_page_that_never_gets_ready_says_what_it_waits_for(
             answer(requests, event, *parts, **more)
 
     monkeypatch.setattr(PageRequests, "_fulfil", hold)
-    stage.timeout_s = 1.0
+    # Room for the rest of the page on a loaded machine, whose browser is started before the time counts.
+    stage.ready_timeout_s = 2.0
     write_files(stage.folder, {"slow.svg": _FILLED.format("red")})
     for body in ("<img src=slow.svg>", "<p style='background: url(slow.svg)'>x"):
         with pytest.raises(PageError) as caught:
             render(stage, body)
         assert caught.value.rule == "page-not-ready"
-        assert "not ready after 1 s: still waiting for image" in caught.value.message
+        assert "not ready after 2 s: still waiting for image" in caught.value.message
 
 
 # ---- pictures that move by themselves -----------------------------------------------------------
@@ -399,6 +405,10 @@ _FILLED = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="90">'
     '<rect width="160" height="90" fill="{}"/></svg>'
 )
+_SVG_AROUND = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="160" height="90">'
+    '<image width="160" height="90" href="data:image/svg+xml,{}"/></svg>'
+)
 _FILL = "position: absolute; inset: 0; width: 160px; height: 90px"
 
 
@@ -430,6 +440,40 @@ def test_a_picture_set_in_mid_play_is_in_that_frame(stage: Stage, body: str) -> 
         write_files(stage.folder, {f"{index}.svg": _FILLED.format(colour)})
     body = body.replace("(event) => {", "(event) => { const n = Math.round(event.detail.time * 30);")
     assert colours(render(stage, body)) == ["r", "g", "b"]
+
+
+@pytest.mark.browser
+def test_a_request_that_is_heard_of_after_the_picture_is_waited_for(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # So it happens on a loaded machine: requests go another way than frames, and this one takes its time.
+    answer, pump_frame = PageRequests._paused, Tab.pump_frame
+    held: list[tuple[PageRequests, dict[str, Any]]] = []
+
+    def pump(tab: Tab) -> None:
+        pump_frame(tab)
+        while held:
+            answer(*held.pop(0))
+
+    monkeypatch.setattr(PageRequests, "_paused", lambda requests, event: held.append((requests, event)))
+    monkeypatch.setattr(Tab, "pump_frame", pump)
+    for index, colour in enumerate(("red", "green", "blue")):
+        write_files(stage.folder, {f"{index}.svg": _FILLED.format(colour)})
+    body = f"<div id=i style='{_FILL}'></div>" + seek(
+        "i.style.background = `url(${Math.round(event.detail.time * 30)}.svg)`;"
+    )
+    assert colours(render(stage, body)) == ["r", "g", "b"]
+
+
+@pytest.mark.browser
+def test_each_of_many_new_backgrounds_is_in_its_own_frame(stage: Stage) -> None:
+    # A picture inside a picture is finished some tasks after the file has come.
+    for index, colour in enumerate(("red", "green", "blue")):
+        write_files(stage.folder, {f"{index}.svg": _SVG_AROUND.format(quote(_FILLED.format(colour)))})
+    body = f"<div id=i style='{_FILL}'></div>" + seek(
+        "const n = Math.round(event.detail.time * 30); i.style.background = `url(${n % 3}.svg?${n})`;"
+    )
+    assert colours(render(stage, body, frames=30)) == ["r", "g", "b"] * 10
 
 
 @pytest.mark.browser

@@ -29,11 +29,11 @@ ERROR = {"type": "PageError", "rule": "page", "message": "It threw.", "retryable
 #: Of tests that let a lease run out.
 LEASE_S = 1.0
 
-#: The second of each kind belongs to the full suite: what it adds is another server's opinion.
+#: What others add is another server's opinion, and waiting: they belong to the full suite.
 BACKENDS = (
     "sqlite",
     "valkey",
-    "ministack",
+    pytest.param("ministack", marks=pytest.mark.slow),
     pytest.param("redis", marks=pytest.mark.slow),
     pytest.param("moto", marks=pytest.mark.slow),
 )

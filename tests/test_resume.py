@@ -203,7 +203,7 @@ def test_a_row_that_always_fails_is_tried_three_times_while_others_go_on(program
     program.write(
         "people.json", [{"out": f"{x}.mp4", "name": x, "points": 1} for x in ("Loop", "A", "B", "C")]
     )
-    ended = program.run(*command("--frame-timeout", "4"))
+    ended = program.run(*command("--frame-timeout", "6"))
     assert ended.code == 1
     told = {n: (one["status"], one["attempt"]) for n, one in ended.rows().items()}
     assert told == {1: ("failed", 3), 2: ("done", 1), 3: ("done", 1), 4: ("done", 1)}
@@ -230,7 +230,7 @@ def test_a_worker_that_hangs_is_found_and_replaced(
 ) -> None:
     """A stopped process says nothing: the watchdog kills it, and its row is rendered by another."""
     monkeypatch.setattr("tempfile.tempdir", str(people.temporary))
-    limits = RunLimits(frame_timeout_s=5, ready_timeout_s=5, silence_grace_s=0.5)
+    limits = RunLimits(frame_timeout_s=10, ready_timeout_s=10, silence_grace_s=0.5)
     stopped: list[int] = []
 
     def stop_one(_: object) -> None:

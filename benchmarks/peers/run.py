@@ -21,7 +21,8 @@ from pathlib import Path
 from av import FFmpegError
 from peerbench import meter, pictures
 from peerbench.card import FRAME_COUNT, HEIGHT, SOURCES, WIDTH, make_rows
-from peerbench.programs import Batch, Framepress, HyperFrames, Program
+from peerbench.hyperframes import HyperFrames
+from peerbench.programs import Batch, Framepress, Program
 from peerbench.remotion import Remotion
 from peerbench.report import Result, write_page
 from peerbench.workshop import BenchmarkError, Workshop, describe_machine, open_workshop

@@ -11,21 +11,31 @@ Workers are processes of their own and do not import the caller's program, so a 
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from framepress.batch import Batch, BatchRequest, Progress
+from framepress.cache_options import CacheOptions, cache_options
 from framepress.composition import load_composition
-from framepress.errors import UsageError
+from framepress.errors import CacheFault, UsageError
+from framepress.provenance import Demands
 from framepress.results import RowResult
 from framepress.row_binding import BindingOptions
 from framepress.rows.given import as_read
 from framepress.rows.select import parse_only, parse_row_ranges
 from framepress.settings import RenderSettings, RunLimits
 from framepress.single import SingleRender, SingleRequest
-from framepress.workshop import Workshop, render_settings, run_limits, seconds_option, worker_count
+from framepress.workshop import (
+    Workshop,
+    render_settings,
+    reuse_level,
+    run_limits,
+    seconds_option,
+    worker_count,
+)
 
 Rows = str | os.PathLike[str] | Iterable[Mapping[str, object]]
 
@@ -47,6 +57,14 @@ class Options(TypedDict, total=False):
             button.
         browser: the Chromium to use; default: FRAMEPRESS_BROWSER, else the first that is found.
         environ: environment in which it is looked for; default: that of this process.
+        cache_dir: folder of finished clips and pieces; default: FRAMEPRESS_CACHE_DIR, else
+            ``~/.cache/framepress``; "none": no cache. cache_limit: the size it is pruned to, such as "50GB".
+        shared_cache: object store behind the cache, such as "s3://bucket/folder"; default:
+            FRAMEPRESS_SHARED_CACHE.
+        no_cache: render what is stored already, and use no cache.
+        reuse: how far rows share what they have in common: "off", "frames" or "segments" (default);
+            `environ`'s FRAMEPRESS_MAX_REUSE caps it.
+        refresh_environment: render again what another browser, encoder or font made.
         limits: all limits at once, over frame_timeout_s.
     """
 
@@ -66,6 +84,12 @@ class Options(TypedDict, total=False):
     poster_button: bool
     browser: str | os.PathLike[str]
     environ: Mapping[str, str]
+    cache_dir: str | os.PathLike[str]
+    cache_limit: str
+    shared_cache: str
+    no_cache: bool
+    reuse: str
+    refresh_environment: bool
     limits: RunLimits
 
 
@@ -84,7 +108,8 @@ def render(
 
     Args:
         composition: an HTML file, or a folder with ``index.html``.
-        out: the file. If it is there and shows the same, it stays (`RowResult.path` is "stored").
+        out: the file. If it is there and shows the same, it stays; if the cache has it, it is copied from
+            there (`RowResult.path` is "stored").
         values: variable to str, number, bool or None; what is left out has its default.
 
     Raises:
@@ -104,11 +129,15 @@ def render(
             browser=browser,
             workers=checked.workers,
             force=checked.force,
+            again=checked.no_cache,
+            cache=checked.cache(),
+            demands=Demands(max_reuse=checked.reuse),
+            refresh_environment=checked.refresh_environment,
             poster_s=checked.poster_s,
             poster_button=checked.poster_button,
             place="values",
         )
-        return SingleRender(request).run()
+        return SingleRender(request, on_note=_warn).run()
 
 
 def render_many(
@@ -188,10 +217,15 @@ def render_many(
             browser=browser,
             workers=checked.workers,
             force=checked.force,
+            again=checked.no_cache,
+            cache=checked.cache(),
+            reuse=checked.reuse,
+            demands=Demands(max_reuse=checked.reuse),
+            refresh_environment=checked.refresh_environment,
             retry_failed=retry_failed,
             results=Path(results) if results is not None else None,
         )
-        with Batch(request, given=given, on_progress=on_progress) as batch:
+        with Batch(request, given=given, on_progress=on_progress, on_note=_warn) as batch:
             batch.prepare()
             yield from batch.results()
 
@@ -214,10 +248,37 @@ class _Checked:
         )
         self.workers = worker_count(options.get("workers"))
         self.force = bool(options.get("force"))
+        self.no_cache = bool(options.get("no_cache"))
+        self.refresh_environment = bool(options.get("refresh_environment"))
+        self.reuse = reuse_level(options.get("reuse"), options.get("environ", os.environ))
         self.poster_s = seconds_option(options.get("poster_s"), "poster_s")
         self.poster_button = bool(options.get("poster_button"))
         self._browser = options.get("browser")
         self._environ: Mapping[str, str] = options.get("environ", os.environ)
+        folder = options.get("cache_dir")
+        self._cache = cache_options(
+            self._environ,
+            folder=os.fspath(folder) if folder is not None else None,
+            limit=options.get("cache_limit"),
+            shared=options.get("shared_cache"),
+        )
+
+    def cache(self) -> CacheOptions | None:
+        """The cache, opened once to know before anything is rendered.
+
+        Raises:
+            CacheFault: the folder that the caller chose cannot be used.
+        """
+        if self.no_cache or self._cache is None:
+            return None
+        try:
+            self._cache.open()
+        except CacheFault as fault:
+            if self._cache.named:
+                raise
+            warnings.warn(f"{fault.message} This run goes without a cache.", RuntimeWarning, stacklevel=4)
+            return None
+        return self._cache
 
     def workshop(self, composition: Path) -> Workshop:
         return Workshop(
@@ -226,6 +287,10 @@ class _Checked:
             environ=self._environ,
             system_fonts=self.settings.system_fonts,
         )
+
+
+def _warn(note: str) -> None:
+    warnings.warn(note, RuntimeWarning, stacklevel=3)
 
 
 def _value(name: str, value: object) -> object:

@@ -6,28 +6,37 @@ results()   ledger -> stored already? else worker -> ledger -> RowResult, as row
 
 from __future__ import annotations
 
+import os
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from framepress import keys
-from framepress.browser import BrowserOptions, sweep_temporary_folders
+from framepress.artifacts import Artifacts
+from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder, sweep_temporary_folders
+from framepress.cache import Cache
+from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.composition import Composition, load_composition
+from framepress.environment import machine_environment
 from framepress.errors import FramepressError, InputError
 from framepress.feeder import Feeder
 from framepress.ledger import Ledger
 from framepress.ledger_rows import LedgerRow
+from framepress.provenance import Demands, Reuse
 from framepress.results import RowResult, Seconds, Summary
 from framepress.results_csv import check_results_path, write_results_csv
 from framepress.row_binding import BindingOptions, bind_rows, read_rows
 from framepress.rows import RowSource, open_rows
 from framepress.rows.given import GIVEN_NAME, GivenRows
 from framepress.settings import RenderSettings, RunLimits
-from framepress.store import Store
+from framepress.shelf import voided
+from framepress.store import ANY_WILL_DO, Store
 from framepress.stores import open_store
+from framepress.tasks import Beat
 
 #: Findings told in the message when bad rows stop a run; the rest are counted.
 FINDINGS_TOLD_MAX = 20
@@ -46,6 +55,11 @@ class BatchRequest:
         browser: None: nothing is rendered here.
         workers: processes.
         force: render rows whose clip is there; overwrite files that are not ours.
+        again: render rows whose clip is there; files that are not ours stay.
+        cache: where finished clips are looked for and kept; None: nowhere.
+        demands: what stored clips must be.
+        reuse: how far reuse between rows may go.
+        refresh_environment: render rows whose clip was made by another browser, encoder or fonts.
         retry_failed: only rows that failed in an earlier run of the same command.
         results: where to write results.csv; None: nowhere.
         limits: `rows_per_browser` and the like.
@@ -60,10 +74,15 @@ class BatchRequest:
     browser: BrowserOptions | None
     workers: int
     force: bool = False
+    again: bool = False
     retry_failed: bool = False
     results: Path | None = None
     ledger_dir: Path | None = None
     run: str | None = None
+    cache: CacheOptions | None = None
+    demands: Demands = ANY_WILL_DO
+    reuse: Reuse = "segments"
+    refresh_environment: bool = False
 
     @property
     def run_id(self) -> str:
@@ -88,9 +107,11 @@ class Progress:
     """Where a run stands.
 
     Attributes:
-        phase: "reading", "checking", "rendering".
+        phase: "reading", "checking", "planning" (rows are compared, and what they share is made),
+            "rendering".
         total: rows the run is about, 0 while that is unknown.
         frames: frames done of the rows in the making.
+        step, step_done, step_total: while "planning": what is being done, and frames of it; "": nothing yet.
     """
 
     phase: str = "reading"
@@ -100,6 +121,9 @@ class Progress:
     failed: int = 0
     read: int = 0
     frames: int = 0
+    step: str = ""
+    step_done: int = 0
+    step_total: int = 0
     began_at: float = 0.0
 
     @property
@@ -120,6 +144,9 @@ class Progress:
 class Batch:
     """One run. Use as a context manager: leaving it closes the ledger and writes the results file.
 
+    Args:
+        on_note: called with what a person should know and what stops nothing.
+
     Raises:
         CompositionError, RowsError, UsageError, StorageFault: from `prepare`; nothing was rendered.
     """
@@ -131,16 +158,24 @@ class Batch:
         stdin: BinaryIO | None = None,
         given: Iterable[Mapping[str, object]] | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
+        on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.request = request
         self.progress = Progress(began_at=time.monotonic())
         self._began = time.monotonic()
         self._on_progress = on_progress
+        self._on_note = on_note
         self._stdin = stdin
         self._given = given
         self._ledger: Ledger | None = None
         self.composition: Composition = load_composition(request.composition)
         self.store: Store = open_store(request.out_dir, force=request.force)
+        self.demands = request.demands
+        self.artifacts = Artifacts(None, self.demands)
+        #: Where plans, plates and segments are; None: nowhere.
+        self.pieces: CacheOptions | None = None
+        self._pieces_folder: Path | None = None
+        self._opened_pieces: Cache | None = None
 
     def __enter__(self) -> Batch:
         return self
@@ -192,6 +227,14 @@ class Batch:
         if not self.request.retry_failed:
             for row in self.ledger.iter_rows({"rejected"}):
                 yield self._count(_failed_result(row, row.error or {}))
+        if self.request.refresh_environment:
+            browser = self.request.browser
+            assert browser is not None, "a run without a browser renders nothing"
+            self.demands = replace(self.demands, environment=machine_environment(browser))
+        self.pieces = self._choose_pieces()
+        if self.pieces is not None:
+            self.demands = replace(self.demands, voided=voided(self.open_pieces()))
+        self.artifacts = Artifacts(open_if_usable(self.request.cache, self._on_note), self.demands)
         yield from Feeder(self, self._waiting()).run()
 
     def summary(self) -> Summary:
@@ -211,15 +254,18 @@ class Batch:
         )
 
     def close(self) -> None:
-        """Write the results file and let go of the ledger. May be called more than once."""
+        """Write the results file and let go of ledger and cache. May be called more than once."""
         if self._ledger is None:
             return
         try:
-            if self.request.results is not None and self.progress.phase == "rendering":
+            if self.request.results is not None and self.progress.phase in ("planning", "rendering"):
                 write_results_csv(self.request.results, self._ledger)
         finally:
             self._ledger.close()
             self._ledger = None
+            self.artifacts.close()
+            if self._pieces_folder is not None:
+                remove_folder(self._pieces_folder)
 
     # ---- one row ends ---------------------------------------------------------------------------
 
@@ -241,10 +287,62 @@ class Batch:
         for number in self.ledger.twins(row.number):
             yield self._count(_failed_result(self.ledger.row(number), record))
 
-    def told(self, frames: int) -> None:
-        """Workers are at work: pass it on to whoever shows progress."""
-        self.progress.frames = frames
+    def undone(self, row: LedgerRow) -> LedgerRow:
+        """A row that was done is to be rendered again; its result is not counted twice."""
+        twins = 1 + len(self.ledger.twins(row.number))
+        self.progress.done -= twins
+        self.progress.stored -= twins - 1
         self._on_progress(self.progress)
+        return row
+
+    def note(self, text: str) -> None:
+        """Tell a person what stops nothing."""
+        self._on_note(text)
+
+    def told_phase(self, phase: str) -> None:
+        """Workers are at something else now."""
+        self._tell(phase)
+
+    def told(self, frames: int, survey: Beat | None = None) -> None:
+        """Workers are at work: pass it on to whoever shows progress.
+
+        Args:
+            survey: the survey that is under way.
+        """
+        self.progress.frames = frames
+        step = survey or Beat(0, 0)
+        self.progress.step, self.progress.step_done, self.progress.step_total = (
+            step.step,
+            step.frames,
+            step.total,
+        )
+        self._on_progress(self.progress)
+
+    # ---- pieces ---------------------------------------------------------------------------------
+
+    def open_pieces(self) -> Cache:
+        """The cache of plans, plates and segments; there is one (`pieces`)."""
+        if self._opened_pieces is None:
+            assert self.pieces is not None
+            self._opened_pieces = self.pieces.open()
+        return self._opened_pieces
+
+    def gave_up(self, plan: str) -> None:
+        """A plan has shown itself wrong: what was made by it will not do from now on, wherever it lies."""
+        self.demands = replace(self.demands, voided=self.demands.voided | {plan})
+        self.artifacts.demands = self.demands
+
+    def _choose_pieces(self) -> CacheOptions | None:
+        """The run's cache, or a folder that goes with the run; None: reuse is off, or there is no room."""
+        if self.request.reuse == "off":
+            return None
+        if open_if_usable(self.request.cache) is not None:
+            return self.request.cache
+        try:
+            self._pieces_folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-pieces-"))
+        except OSError:
+            return None
+        return CacheOptions(self._pieces_folder)
 
     # ---- inside ---------------------------------------------------------------------------------
 
@@ -321,4 +419,5 @@ def _for_ledger(result: RowResult) -> dict[str, object]:
         "poster": result.poster,
         "seconds": result.seconds.total if result.seconds != Seconds() else None,
         "bytes": result.bytes or None,
+        "plan": result.plan,
     }

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from framepress.store import Store, Stored
+from framepress.provenance import Demands
+from framepress.store import ANY_WILL_DO, Store, Stored
 
 #: Seconds between two signs of life.
 BEAT_S = 1.0
@@ -41,13 +42,13 @@ class BeatingStore:
         with self._beating():
             return self._store.lookup(name)
 
-    def find(self, name: str, row_key: str, *, way_out: str) -> Stored | None:
+    def find(self, name: str, row_key: str, *, way_out: str, demands: Demands = ANY_WILL_DO) -> Stored | None:
         with self._beating():
-            return self._store.find(name, row_key, way_out=way_out)
+            return self._store.find(name, row_key, way_out=way_out, demands=demands)
 
-    def publish(self, local: Path, name: str) -> Stored:
+    def publish(self, local: Path, name: str, *, stays: Demands | None = ANY_WILL_DO) -> Stored:
         with self._beating():
-            return self._store.publish(local, name)
+            return self._store.publish(local, name, stays=stays)
 
     def publish_bytes(self, data: bytes, name: str) -> Path | str:
         with self._beating():

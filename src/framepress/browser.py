@@ -241,6 +241,10 @@ class Browser:
         """Anonymous memory of the browser and all its children; 0 where /proc is missing."""
         return sum(_anonymous_bytes(pid) for pid in _session_members(self.pid))
 
+    def cpu_seconds(self) -> float:
+        """Processor seconds of all its living processes."""
+        return sum(_cpu_seconds(pid) for pid in _session_members(self.pid))
+
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder that dying processes may still be writing into."""
@@ -326,3 +330,11 @@ def _anonymous_bytes(pid: int) -> int:
             if line.startswith("RssAnon:"):
                 return int(line.split()[1]) * 1024
     return 0
+
+
+def _cpu_seconds(pid: int) -> float:
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        # See `_session_members`; utime and stime are fields 14 and 15 of all.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0

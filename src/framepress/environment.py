@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framepress import keys
-from framepress.browser import Browser
+from framepress.browser import Browser, BrowserOptions
 from framepress.encode import encoder_facts
 from framepress.fontconfig import fallback_font_digest
 
@@ -24,3 +24,13 @@ def environment_facts(browser: Browser) -> dict[str, str]:
 def environment_of(browser: Browser) -> str:
     """Digest of `environment_facts`."""
     return keys.environment_digest(environment_facts(browser))
+
+
+def machine_environment(options: BrowserOptions) -> str:
+    """Digest of what this machine renders with; starts a browser for a moment, to ask it.
+
+    Raises:
+        BrowserMissing: it does not start.
+    """
+    with Browser(options) as browser:
+        return environment_of(browser)

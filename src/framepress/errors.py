@@ -10,6 +10,7 @@
     ├── EnvironmentFault      exit 3   the machine lacks something
     │   ├── BrowserMissing             no usable Chromium
     │   ├── StorageFault               folder not writable, disk full
+    │   │   └── CacheFault             the cache cannot keep a piece; work goes on without
     │   ├── StoreUnavailable  retry    the bucket does not answer, or refuses
     │   └── QueueUnavailable  retry    the queue does not answer, or refuses
     ├── RowFailure            exit 1   one row could not be rendered
@@ -18,7 +19,9 @@
     │   ├── FrameTimeout      retry    a frame took longer than allowed
     │   ├── WorkerLost        retry    the worker process died
     │   ├── EncodeError                libx264 or the AAC encoder refused
-    │   └── FileCheckError    retry    the finished file is not what was asked for
+    │   ├── FileCheckError    retry    the finished file is not what was asked for
+    │   ├── PlanMisfit                 a row is not as its plan says; it is rendered on the plain path
+    │   └── PlanWrong                  a row shows that its plan is wrong for all; the plan is given up
     ├── Interrupted           exit 130 Ctrl-C or SIGTERM
     └── InternalError         exit 1   a broken assumption of ours; asks for a bug report
 
@@ -153,6 +156,11 @@ class QueueUnavailable(EnvironmentFault):
     retryable = True
 
 
+class CacheFault(StorageFault):
+    """The cache cannot keep a piece, or its folder cannot be used. Whoever made the piece still has it, so a
+    render goes on; only a folder that the user named is worth stopping for."""
+
+
 class RowFailure(FramepressError):
     """One row could not be rendered; the others go on."""
 
@@ -195,6 +203,26 @@ class FileCheckError(RowFailure):
     """A finished file failed its check; it was not published."""
 
     retryable = True
+
+
+class PlanMisfit(RowFailure):
+    """A row that its plan does not fit: it is longer, say, or paints where the plan cannot follow.
+
+    Never the end of a row: whoever asked renders it on the plain path, and the result says why (`message`).
+    """
+
+
+class PlanWrong(RowFailure):
+    """What the plan says of all rows is not true for this one, so it may not have been for others.
+
+    Args:
+        message: what was found, without row values.
+        plan: digest of the plan.
+    """
+
+    def __init__(self, message: str, *, plan: str, rule: str = "") -> None:
+        super().__init__(message, rule=rule)
+        self.plan = plan
 
 
 class Interrupted(FramepressError):

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from framepress.capture import CapturedFrame
 from framepress.encode import EncoderSettings, GopEncoder
@@ -19,6 +20,8 @@ from framepress.streams import Segment
 
 #: Captured frames that may wait for the encoder. A 1080p PNG has 2 to 4 MB.
 WAITING_MAX = 4
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -93,13 +96,25 @@ def encode_frames(
         Whatever capture or encoding raise; the other side is then stopped and nothing is kept.
     """
     writer = _GopWriter(settings, gops)
+    side_by_side(frames, writer.take, on_frame)
+    return writer.encoded
+
+
+def side_by_side(frames: Iterator[T], take: Callable[[T], None], on_frame: Callable[[T], None]) -> None:
+    """Give all frames to `take`, in order, in a thread of its own that is never far behind.
+
+    Args:
+        on_frame: called for each frame in the calling thread.
+
+    Raises:
+        Whatever either side raises; the other is then stopped.
+    """
     waiting: deque[Future[None]] = deque()
     with ThreadPoolExecutor(1, thread_name_prefix="encode") as thread:
         for frame in frames:
             on_frame(frame)
-            waiting.append(thread.submit(writer.take, frame))
+            waiting.append(thread.submit(take, frame))
             if len(waiting) > WAITING_MAX:
                 waiting.popleft().result()
         for future in waiting:
             future.result()
-    return writer.encoded

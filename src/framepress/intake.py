@@ -26,6 +26,7 @@ from framepress.errors import EnvironmentFault, RowValueError
 from framepress.keys import digest_file
 from framepress.messages import Message, MessageError, NotHere, decode_message, message_settings
 from framepress.names import safe_name
+from framepress.provenance import Demands
 from framepress.queue.base import BODY_BYTES_MAX, Lease
 from framepress.renderer import RowTask
 from framepress.results import RowResult
@@ -34,7 +35,10 @@ from framepress.store import Store
 from framepress.stores import open_store
 from framepress.tasks import WorkerConfig
 from framepress.wanted_poster import WantedPoster
-from framepress.workshop import Workshop
+from framepress.workshop import Workshop, reuse_level
+
+#: Why rows of a queue are rendered plain.
+PLAIN_BECAUSE = "the queue's worker has no plan for it"
 
 #: Unpacked bundles kept; a queue rarely has more than one run's at a time.
 BUNDLES_MAX = 8
@@ -93,7 +97,11 @@ class _Bundle:
 
 
 class Intake:
-    """Prepares jobs, in one thread. Close it, or temporary folders stay."""
+    """Prepares jobs, in one thread. Close it, or temporary folders stay.
+
+    Raises:
+        UsageError: FRAMEPRESS_MAX_REUSE is no level.
+    """
 
     def __init__(self, options: IntakeOptions) -> None:
         self.options = options
@@ -102,6 +110,7 @@ class Intake:
         self._browsers: dict[tuple[Path, bool], BrowserOptions] = {}
         self._environment: str | None = None
         self._swept: set[str] = set()
+        self._demands = Demands(max_reuse=reuse_level(None, options.environ))
 
     def close(self) -> None:
         """Remove temporary folders."""
@@ -182,6 +191,9 @@ class Intake:
             id=message.id or lease.job.id,
             attempt=lease.failures + 1,
             poster=poster,
+            # With reuse off there is nothing to explain, as in a run without a queue.
+            plain_because=PLAIN_BECAUSE if self._demands.max_reuse != "off" else None,
+            stays=self._demands,
         )
         config = WorkerConfig(
             number=1,
@@ -192,7 +204,7 @@ class Intake:
             browser=browser,
             out=place,
         )
-        task, stored = _look(store, task)
+        task, stored = _look(store, task, self._demands)
         return Prepared(lease, message, place, config, task, stored)
 
     # ---- the composition ------------------------------------------------------------------------
@@ -294,9 +306,9 @@ class Intake:
             )
 
 
-def _look(store: Store, task: RowTask) -> tuple[RowTask, RowResult | None]:
+def _look(store: Store, task: RowTask, demands: Demands) -> tuple[RowTask, RowResult | None]:
     """The task, without what is stored already; and the result if that is all."""
-    stored = store.find(task.out, task.row_key, way_out=_FOREIGN)
+    stored = store.find(task.out, task.row_key, way_out=_FOREIGN, demands=demands)
     if stored is None:
         return task, None
     poster = None

@@ -1,26 +1,37 @@
 """Finished files in a bucket: found by one HEAD, published by one conditional PUT.
 
 An object's metadata says what it is, with the same facts that its MP4 carries inside: ``framepress`` (the
-version), ``row-key``, ``environment``, ``path``, ``sha256``; of a poster also ``poster`` and ``button``.
-Copying an object within a bucket keeps them.
+version), ``row-key``, ``environment``, ``path``, ``plan``, ``reuse`` (see `provenance`), ``sha256``.
+A poster has ``framepress`` and ``sha256``; the rest stands in its comment. Copying an object within a bucket
+keeps them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from framepress.blobs import BucketBlobs, Head, check_bucket_url
 from framepress.errors import InputError, StorageFault, StoreUnavailable
 from framepress.partial import partial_name
-from framepress.store import PROVENANCE_VERSION, Stored, read_provenance
+from framepress.provenance import PROVENANCE_VERSION, Demands
+from framepress.store import ANY_WILL_DO, Stored, read_provenance
 
 #: How often a put is tried whose object changes between the look and the put.
 TRIES = 5
 
 _TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg", ".png": "image/png"}
+
+#: What an object says of its clip: name in `provenance` -> name of the metadata.
+_FACTS = {
+    "row_key": "row-key",
+    "environment": "environment",
+    "path": "path",
+    "plan": "plan",
+    "reuse": "reuse",
+}
 
 
 class ObjectStore:
@@ -57,8 +68,8 @@ class ObjectStore:
         head = self.blobs.head(name)
         return self._stored(name, head) if head is not None else None
 
-    def find(self, name: str, row_key: str, *, way_out: str) -> Stored | None:
-        """What is stored under the name if it satisfies the row key; None: it may be made or replaced.
+    def find(self, name: str, row_key: str, *, way_out: str, demands: Demands = ANY_WILL_DO) -> Stored | None:
+        """What is stored under the name if it will do; None: it may be made or replaced.
 
         Raises:
             InputError: an object that is not ours is in the way; `way_out` ends the message.
@@ -66,13 +77,16 @@ class ObjectStore:
         stored = self.lookup(name)
         if stored is not None and stored.foreign and not self._force:
             raise self._in_the_way(name, way_out)
-        return stored if stored is not None and stored.row_key == row_key else None
+        return stored if stored is not None and stored.satisfies(row_key, demands) else None
 
-    def publish(self, local: Path, name: str) -> Stored:
+    def publish(self, local: Path, name: str, *, stays: Demands | None = ANY_WILL_DO) -> Stored:
         """Put a finished, checked file under its name.
 
         An object of another row key is replaced. One of the same key that somebody else has put meanwhile is
         as good as ours: it stays, and that is success.
+
+        Args:
+            stays: what one of the same key must be to stay; None: it is replaced too.
 
         Raises:
             InputError: an object that is not ours is in the way.
@@ -84,11 +98,13 @@ class ObjectStore:
         provenance = read_provenance(local)
         facts = {
             "framepress": str(PROVENANCE_VERSION),
-            "row-key": str(provenance.get("row_key", "")),
-            "environment": str(provenance.get("environment", "")),
-            "path": str(provenance.get("path", "")),
+            **{theirs: str(provenance.get(ours) or "") for ours, theirs in _FACTS.items()},
         }
-        self._put(name, data, facts, same=lambda stored: stored.row_key == facts["row-key"])
+
+        def same(stored: Stored) -> bool:
+            return stays is not None and stored.satisfies(facts["row-key"], stays)
+
+        self._put(name, data, facts, same=same)
         key = facts["row-key"] or None
         return Stored(name, self.place_of(name), len(data), key, provenance, whole=True)
 
@@ -108,7 +124,9 @@ class ObjectStore:
 
     # ---- inside ---------------------------------------------------------------------------------
 
-    def _put(self, name: str, data: bytes, facts: Mapping[str, str], *, same: Any) -> None:
+    def _put(
+        self, name: str, data: bytes, facts: Mapping[str, str], *, same: Callable[[Stored], bool]
+    ) -> None:
         suffix = Path(name).suffix.lower()
         attributes = {
             "Content-Type": _TYPES.get(suffix, "application/octet-stream"),
@@ -141,7 +159,7 @@ class ObjectStore:
         provenance: dict[str, Any] = {}
         if facts.get("framepress") == str(PROVENANCE_VERSION):
             provenance = {"framepress": PROVENANCE_VERSION}
-            for ours, theirs in (("row_key", "row-key"), ("environment", "environment"), ("path", "path")):
+            for ours, theirs in _FACTS.items():
                 if theirs in facts:
                     provenance[ours] = facts[theirs]
         return Stored(name, self.place_of(name), head.size, provenance.get("row_key"), provenance, whole=True)

@@ -12,6 +12,7 @@ from framepress import runtime
 from framepress.errors import PageError
 from framepress.page_requests import PageRequests
 from framepress.page_troubles import Trouble, raise_troubles
+from framepress.rects import Rect
 from framepress.site import Site
 from framepress.tab import PUMP_AFTER_S, Tab
 
@@ -78,6 +79,8 @@ class PageLoader:
         self._config: tuple[Any, ...] | None = None
         self._script_id: str | None = None
         self._content: PageContent | None = None
+        self._whole_view = True
+        self._transparent = False
         self._loader_id = ""
         #: Documents that the main frame went to, by Chromium's loader id.
         self._loaders: dict[str, str] = {}
@@ -123,6 +126,34 @@ class PageLoader:
                 self._troubles.append(Trouble("navigation", "", "", 0, 0))
         raise_troubles(self._troubles, self._content.site, self._content.values)
 
+    def look_at(self, part: Rect | None, *, scale: float = 1.0, transparent: bool = False) -> tuple[int, int]:
+        """What the next pictures show; the page itself notices nothing of it.
+
+        Args:
+            part: in pixels of the picture; None: all of it.
+            scale: of the pictures, on top of that of the output.
+            transparent: where nothing is painted, pictures are transparent instead of white.
+
+        Returns:
+            Width and height of the pictures in pixels.
+        """
+        content, tab = self._content, self._tab
+        assert content is not None
+        shown = part or Rect(0, 0, *content.output_size)
+        size = (round(shown.width * scale), round(shown.height * scale))
+        calls = [
+            tab.send("Emulation.setDeviceMetricsOverride", _metrics(content, shown, scale)),
+            tab.send("Emulation.setVisibleSize", {"width": size[0], "height": size[1]}),
+        ]
+        if transparent != self._transparent:
+            colour = {"color": {"r": 0, "g": 0, "b": 0, "a": 0}} if transparent else {}
+            calls.append(tab.send("Emulation.setDefaultBackgroundColorOverride", colour))
+        for message_id in calls:
+            tab.wait(message_id)
+        self._transparent = transparent
+        self._whole_view = part is None and scale == 1.0
+        return size
+
     # ---- steps ----------------------------------------------------------------------------------
 
     def _leave(self, origin: str) -> None:
@@ -150,9 +181,11 @@ class PageLoader:
             content.width, content.height, content.output_size, content.epoch_ms, content.seed,
             content.locale, content.timezone,
         )  # fmt: skip
+        tab = self._tab
+        if not self._whole_view or self._transparent:
+            self.look_at(None)
         if config == self._config:
             return
-        tab = self._tab
         for method, params in _emulation(content):
             tab.call(method, params)
         if self._script_id is not None:
@@ -220,26 +253,30 @@ def _timelines_may_come(status: dict[str, Any], waited_ms: float) -> bool:
 
 
 def _emulation(content: PageContent) -> list[tuple[str, dict[str, Any]]]:
-    output_width, output_height = content.output_size
-    metrics = {
+    width, height = content.output_size
+    return [
+        ("Emulation.setDeviceMetricsOverride", _metrics(content, Rect(0, 0, width, height), 1.0)),
+        ("Emulation.setVisibleSize", {"width": width, "height": height}),
+        ("Emulation.setLocaleOverride", {"locale": content.locale}),
+        ("Emulation.setTimezoneOverride", {"timezoneId": content.timezone}),
+    ]
+
+
+def _metrics(content: PageContent, shown: Rect, scale: float) -> dict[str, Any]:
+    """Scaling and cropping the view is unseen by the page: its sizes and media queries stay as composed."""
+    output = content.output_size[0] / content.width
+    return {
         "width": content.width,
         "height": content.height,
         "deviceScaleFactor": 1,
         "mobile": False,
         "screenWidth": content.width,
         "screenHeight": content.height,
-        # Scaling the view is unseen by the page: its sizes and media queries stay as composed.
         "viewport": {
-            "x": 0,
-            "y": 0,
-            "width": content.width,
-            "height": content.height,
-            "scale": output_width / content.width,
+            "x": shown.x / output,
+            "y": shown.y / output,
+            "width": shown.width / output,
+            "height": shown.height / output,
+            "scale": output * scale,
         },
     }
-    return [
-        ("Emulation.setDeviceMetricsOverride", metrics),
-        ("Emulation.setVisibleSize", {"width": output_width, "height": output_height}),
-        ("Emulation.setLocaleOverride", {"locale": content.locale}),
-        ("Emulation.setTimezoneOverride", {"timezoneId": content.timezone}),
-    ]

@@ -8,6 +8,10 @@ from framepress.cdp import Connection
 from framepress.page_troubles import VISIBLE_KINDS, Trouble
 from framepress.site import Site, response_headers
 
+#: Kinds of request that count from the moment the page makes them. Of the others (the script of a worker) not
+#: every one has an end that is told.
+ASKED_KINDS = frozenset({"image", "font", "stylesheet", "fetch", "xhr"})
+
 
 class PageRequests:
     """Request interception of one tab.
@@ -15,6 +19,8 @@ class PageRequests:
     Attributes:
         in_flight: request id to its kind, for what was asked and has not arrived. A frame is not drawn
             while anything is in flight.
+        news: rises with everything that was asked for or has arrived. With an answer of the page it counts
+            all that happened in it before: both come from its main thread, through one channel.
         workers: sessions of the page's live workers.
         navigating: a navigation of ours is under way.
     """
@@ -27,6 +33,8 @@ class PageRequests:
         self._document = b""
         self._addresses: dict[str, str] = {}
         self.in_flight: dict[str, str] = {}
+        self._ended: set[str] = set()
+        self.news = 0
         self.workers: list[str] = []
         self.navigating = False
         self.worker_script = ""
@@ -35,6 +43,7 @@ class PageRequests:
         """Start to intercept. Called once, before the first navigation."""
         on, session = self._connection.on, self._session
         on("Fetch.requestPaused", self._paused, session=session)
+        on("Network.requestWillBeSent", self._asked, session=session)
         on("Network.loadingFinished", self._arrived, session=session)
         on("Network.loadingFailed", self._arrived, session=session)
         on("Target.attachedToTarget", self._attached, session=session)
@@ -54,12 +63,22 @@ class PageRequests:
         self._site = site
         self._document = html.encode("utf-8")
         self.in_flight.clear()
+        self._ended.clear()
         self._addresses.clear()
         for session in self.workers:
             self._connection.forget_session(session)
         self.workers.clear()
 
     # ---- requests -------------------------------------------------------------------------------
+
+    def _asked(self, event: dict[str, Any]) -> None:
+        """The page has begun to ask for something that its picture may need."""
+        # The request itself reaches us by another road, and on a loaded machine after the picture of the
+        # frame that found out that it needs it.
+        kind = event.get("type", "Other").lower()
+        if kind in ASKED_KINDS:
+            self.news += 1
+            self.in_flight[event["requestId"]] = VISIBLE_KINDS.get(kind, kind)
 
     def _paused(self, event: dict[str, Any]) -> None:
         site = self._site
@@ -69,7 +88,8 @@ class PageRequests:
         if kind == "other" and path is not None and path.endswith((".js", ".mjs")):
             # So Chromium calls the script of a worker.
             kind = "script"
-        if "networkId" in event:
+        # What the page has given up meanwhile may have been told by the other road already.
+        if "networkId" in event and event["networkId"] not in self._ended:
             self.in_flight[event["networkId"]] = VISIBLE_KINDS.get(kind, kind)
             self._addresses[event["networkId"]] = url
         if site is None or path is None:
@@ -112,6 +132,8 @@ class PageRequests:
             self._troubles.append(Trouble(f"{what}:{kind}", "", url, 0, 0))
 
     def _arrived(self, event: dict[str, Any]) -> None:
+        self.news += 1
+        self._ended.add(event["requestId"])
         self.in_flight.pop(event["requestId"], None)
         self._addresses.pop(event["requestId"], None)
 

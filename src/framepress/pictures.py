@@ -118,16 +118,7 @@ class PictureReader:
             )
         if frame.format.name in ("rgba", "bgra") and not _is_opaque(frame):
             raise InternalError("A frame with transparent pixels reached the encoder.", rule="opaque")
-        picture = self._scaler.reformat(
-            frame,
-            format="yuv420p",
-            src_colorspace=Colorspace.ITU709,
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=_SCALER,
-            threads=1,
-        )
+        picture = to_yuv420p(frame, self._scaler)
         # A decoded PNG is an intra picture, and libx264 takes that for an order to make a key frame of it.
         picture.pict_type = PictureType.NONE
         picture.color_primaries = ColorPrimaries.BT709
@@ -145,6 +136,24 @@ class PictureReader:
             order: "rgb24", "bgr24", "rgba" or "bgra".
         """
         return self.convert(av.VideoFrame.from_ndarray(pixels, order))
+
+
+def to_yuv420p(frame: av.VideoFrame, scaler: VideoReformatter | None = None) -> av.VideoFrame:
+    """RGB in any order to 4:2:0 by the formula above; alpha is left out.
+
+    Args:
+        scaler: kept from call to call for frames of one size; None: a new one.
+    """
+    return (scaler or VideoReformatter()).reformat(
+        frame,
+        format="yuv420p",
+        src_colorspace=Colorspace.ITU709,
+        dst_colorspace=Colorspace.ITU709,
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=_SCALER,
+        threads=1,
+    )
 
 
 def _is_opaque(frame: av.VideoFrame) -> bool:

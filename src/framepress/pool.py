@@ -128,8 +128,8 @@ class WorkerPool:
         return len(self._workers) - self.idle_count
 
     def frames_in_progress(self) -> tuple[int, int]:
-        """Frames done and frames in all of the tasks under way, as far as workers have said."""
-        beats = [worker.beat for worker in self._workers if worker.task is not None]
+        """Frames done and frames in all of the tasks under way but surveys, as far as workers have said."""
+        beats = [worker.beat for worker in self._workers if worker.task is not None and not worker.beat.step]
         return sum(beat.frames for beat in beats), sum(beat.total for beat in beats)
 
     @property
@@ -146,6 +146,10 @@ class WorkerPool:
         """End all workers at once, in the middle of whatever they do."""
         for worker in self._workers:
             worker.end(0)
+
+    def survey_in_progress(self) -> Beat | None:
+        """The last sign of life of a survey under way; None: there is none, or it has not begun."""
+        return next((worker.beat for worker in self._workers if worker.task and worker.beat.step), None)
 
     def pids(self) -> list[int]:
         """Process ids of the workers, for tests and for whoever measures."""

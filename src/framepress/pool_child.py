@@ -13,25 +13,34 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from types import FrameType
 from typing import NoReturn, TypeVar
 
+from framepress.artifacts import Artifacts
 from framepress.beating import BeatingStore
 from framepress.browser import remove_folders_of
+from framepress.cache_options import open_if_usable
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
+from framepress.plan import Plan
+from framepress.provenance import Demands
 from framepress.renderer import Renderer, RowTask
 from framepress.stores import open_store
 from framepress.tasks import (
     Beat,
     Failed,
+    Kept,
     Opened,
     OpenTask,
+    PlainFramesTask,
     Reply,
     SegmentsDone,
     SegmentTask,
     StillTask,
+    Surveyed,
+    SurveyTask,
     Task,
     WorkerConfig,
 )
@@ -59,11 +68,15 @@ class Worker:
                 "again; finished clips of the old composition are made anew.",
                 rule="composition-changed",
             )
-        self.renderer = Renderer(composition, config.settings, config.limits, config.browser)
+        pieces = open_if_usable(config.pieces)
+        self.renderer = Renderer(composition, config.settings, config.limits, config.browser, pieces)
         # While the store works, this thread waits for it and sends nothing.
         self._store = BeatingStore(
             open_store(config.out, force=config.force), lambda: connection.send(self._last)
         )
+        # The parent sends finished clips to a second level: it has the time, and somebody to tell.
+        local = replace(config.cache, shared=None) if config.cache is not None else None
+        self._artifacts = Artifacts(open_if_usable(local), Demands())
 
     def serve(self) -> None:
         """Answer tasks until the parent has no more."""
@@ -88,7 +101,7 @@ class Worker:
                 # A browser that has started is progress: on a busy machine that alone takes seconds.
                 renderer.warm.page()
                 self._connection.send(Beat(0, 0))
-                result = renderer.render(task, self._store, self._beat)
+                result = renderer.render(task, self._store, self._beat, keep=self._artifacts.keep)
                 return result.model_copy(update={"worker": self._config.number})
             case OpenTask():
                 clip = renderer.open(task.variant)
@@ -99,12 +112,30 @@ class Worker:
                 clip = renderer.open(task.variant)
                 encoded = renderer.encode(clip, [range(*gop) for gop in task.gops], self._beat)
                 return SegmentsDone(encoded, renderer.stateful(), time.perf_counter() - began)
+            case SurveyTask():
+                began = time.perf_counter()
+                key, found, stored = renderer.survey(
+                    task.samples,
+                    task.personal,
+                    self._survey_beat,
+                    fresh=task.fresh,
+                    find=task.find,
+                    helped=task.helped,
+                )
+                known = found.digest if isinstance(found, Plan) else found
+                return Surveyed(key, known, stored, time.perf_counter() - began)
+            case PlainFramesTask():
+                renderer.keep_plain_frames(task.samples, self._survey_beat)
+                return Kept()
             case StillTask():
                 return renderer.still(renderer.open(task.variant), task.time_s)
 
     def _beat(self, frames: int, total: int) -> None:
+        self._survey_beat("", frames, total)
+
+    def _survey_beat(self, step: str, frames: int, total: int) -> None:
         now = time.monotonic()
-        self._last = Beat(frames, total)
+        self._last = Beat(frames, total, step)
         if now - self._beat_at >= BEAT_S:
             self._beat_at = now
             self._connection.send(self._last)

@@ -12,31 +12,44 @@ import os
 import tempfile
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 from framepress import audio, variants
 from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder
+from framepress.cache import Cache
 from framepress.capture import CapturedFrame, capture_frames
 from framepress.clip import Artifact, Clip, assemble
 from framepress.composition import Composition, Document, frame_count, scaled_size
 from framepress.encode import EncoderSettings, gop_frame_count
-from framepress.errors import CompositionError
+from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
 from framepress.page import PageContent, PageInfo
+from framepress.plan import Plan
+from framepress.planned import LoadedPlan, check_rest, encode_planned
+from framepress.provenance import Demands, Reuse
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
+from framepress.shelf import Shelf
 from framepress.site import Site
-from framepress.store import Store
+from framepress.store import ANY_WILL_DO, Store
 from framepress.streams import AudioTrack
+from framepress.survey import NoPlan, Survey, Workbench, keep_plain_frames
 from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
 
 #: Finished sound tracks kept per worker; lists rarely have more than one.
 SOUND_TRACKS_MAX = 4
+
+#: How often a survey is begun anew after its browser failed.
+SURVEY_TRIES = 3
+
+#: How the plain path's files are described in their provenance.
+PLAIN: Mapping[str, object] = {"path": "plain"}
 
 #: Called with the frames that are done and the frames in all.
 Progress = Callable[[int, int], None]
@@ -52,6 +65,11 @@ class RowTask:
         out: name in the store.
         poster: None: no poster is wanted.
         stored_bytes: size of the clip if it is stored and only its poster is missing; None: it is not.
+        plan: plan key of the row's group, and the digest of its plan; None: it is rendered plain, and
+            `plain_because` says why.
+        reuse: how far reuse may go.
+        stays: what a clip of the same row must be that somebody else has published meanwhile; None: it is
+            replaced whatever it is.
     """
 
     variant: variants.Variant
@@ -62,6 +80,39 @@ class RowTask:
     attempt: int = 1
     poster: WantedPoster | None = None
     stored_bytes: int | None = None
+    plan: str | None = None
+    plan_digest: str | None = None
+    plain_because: str | None = None
+    reuse: Reuse = "off"
+    stays: Demands | None = ANY_WILL_DO
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A row's segments and how they came about.
+
+    Attributes:
+        load_s, check_s: seconds until the page was ready, and for comparing it with its plan.
+        poster: PNG of the wanted poster's frame.
+        reason: why it was made plain where reuse was wanted.
+    """
+
+    clip: Clip
+    encoded: EncodedFrames
+    load_s: float
+    check_s: float = 0.0
+    path: Literal["plain", "reuse"] = "plain"
+    level: Reuse = "off"
+    plan: str | None = None
+    poster: bytes | None = None
+    reason: str | None = None
+    stored_segments: int = 0
+
+    @property
+    def provenance(self) -> Mapping[str, object]:
+        if self.path == "plain":
+            return PLAIN
+        return {"path": self.path, "plan": self.plan, "reuse": self.level}
 
 
 class Renderer:
@@ -77,12 +128,14 @@ class Renderer:
         settings: RenderSettings,
         limits: RunLimits,
         browser_options: BrowserOptions,
+        pieces: Cache | None = None,
     ) -> None:
         self.composition = composition
         self.settings = settings
         self.limits = limits
         self._capture = browser_options.capture
         self.warm = WarmPage(browser_options, limits)
+        self._shelf = Shelf(pieces, composition.digest, settings) if pieces is not None else None
         self._sounds: OrderedDict[Hashable, AudioTrack] = OrderedDict()
         self._site = Site(
             composition.folder,
@@ -99,8 +152,18 @@ class Renderer:
 
     # ---- a whole row ----------------------------------------------------------------------------
 
-    def render(self, task: RowTask, store: Store, progress: Progress = lambda _, __: None) -> RowResult:
+    def render(
+        self,
+        task: RowTask,
+        store: Store,
+        progress: Progress = lambda _, __: None,
+        *,
+        keep: Callable[[Path, str], None] = lambda _, __: None,
+    ) -> RowResult:
         """Render, check and publish one row.
+
+        Args:
+            keep: called with the finished file, which is published, and its row key; see `artifacts`.
 
         Raises:
             RowFailure, InputError, EnvironmentFault: nothing was published.
@@ -108,17 +171,15 @@ class Renderer:
         if task.stored_bytes is not None:
             return self._only_poster(task, store, task.stored_bytes)
         began = time.perf_counter()
-        clip = self.open(task.variant)
-        opened = time.perf_counter()
-        posters: list[CapturedFrame] = []
-        encoded = self.encode(clip, clip.gops, progress, _poster_keeper(clip, task.poster, posters))
+        row = self._made(task, progress)
+        clip = self.as_played(row.clip)
         captured = time.perf_counter()
-        clip = self.as_played(clip)
         track = self.sound(clip)
         sounded = time.perf_counter()
-        artifact = self.assemble(clip, encoded, track, task.row_key, self.environment)
-        stored = store.publish(artifact.path, task.out)
-        poster = self._publish_poster(task, store, posters)
+        artifact = self.assemble(clip, row.encoded, track, task.row_key, self.environment, row.provenance)
+        stored = store.publish(artifact.path, task.out, stays=task.stays)
+        keep(artifact.path, task.row_key)
+        poster = self._publish_poster(task, store, row.poster)
         self.warm.after_row()
         finished = time.perf_counter()
         return RowResult(
@@ -127,15 +188,20 @@ class Renderer:
             status="done",
             out=str(stored.path),
             row_key=task.row_key,
-            path="plain",
+            path=row.path,
+            reuse=row.level,
+            reason=row.reason,
+            plan=row.plan,
             frames=clip.frame_count,
-            captured_frames=encoded.captured_count,
+            captured_frames=row.encoded.captured_count,
+            stored_segments=row.stored_segments,
             capture=self._capture,
             stateful=clip.stateful,
             seconds=Seconds(
-                load=_rounded(opened - began),
-                capture=_rounded(captured - opened),
-                encode=_rounded(encoded.encode_s),
+                load=_rounded(row.load_s),
+                check=_rounded(row.check_s),
+                capture=_rounded(captured - began - row.load_s - row.check_s),
+                encode=_rounded(row.encoded.encode_s),
                 audio=_rounded(sounded - captured),
                 write=_rounded(finished - sounded),
                 total=_rounded(finished - began),
@@ -144,6 +210,133 @@ class Renderer:
             poster=poster,
             attempt=task.attempt,
             environment=self.warm.environment,
+        )
+
+    def _made(self, task: RowTask, progress: Progress) -> _Made:
+        """The row's segments, by its plan if it has one that fits."""
+        if task.plan is None or task.reuse == "off" or self._shelf is None:
+            return self._plain(task, task.plain_because, progress)
+        loaded = self._shelf.load(task.plan, task.plan_digest)
+        if loaded is None:
+            return self._plain(task, "its plan is no longer in the cache", progress)
+        try:
+            return self._by_plan(task, loaded, self._shelf.cache, progress)
+        except PlanMisfit as misfit:
+            return self._plain(task, misfit.message, progress)
+
+    def _plain(self, task: RowTask, reason: str | None, progress: Progress) -> _Made:
+        began = time.perf_counter()
+        clip = self.open(task.variant)
+        opened = time.perf_counter()
+        posters: list[CapturedFrame] = []
+        encoded = self.encode(clip, clip.gops, progress, _poster_keeper(clip, task.poster, posters))
+        poster = posters[-1].png if posters else None
+        return _Made(clip, encoded, opened - began, poster=poster, reason=reason)
+
+    def _by_plan(self, task: RowTask, loaded: LoadedPlan, cache: Cache, progress: Progress) -> _Made:
+        """See `planned`.
+
+        Raises:
+            PlanMisfit: the row is to be rendered plain. PlanWrong: the plan is to be given up.
+        """
+        plan = loaded.plan
+        began = time.perf_counter()
+        clip = self.open(task.variant)
+        opened = time.perf_counter()
+        fits = (clip.encoder.width, clip.encoder.height, clip.fps, clip.frame_count)
+        if (
+            fits != (plan.width, plan.height, plan.fps, plan.frame_count)
+            or self.environment != plan.environment
+        ):
+            raise PlanMisfit("It has another length, size or environment than its plan.", rule="other-clip")
+        with self.warm.guard_but(PlanMisfit, PlanWrong) as page:
+            check_rest(page, plan)
+            checked = time.perf_counter()
+            if plan.stateful:
+                clip = self.open(task.variant)
+            done = encode_planned(
+                page,
+                loaded,
+                clip.encoder,
+                clip.gops,
+                cache,
+                level=task.reuse,
+                on_frame=lambda frame: progress(frame.index + 1, clip.frame_count),
+            )
+        poster = self.still(self.open(task.variant), task.poster.time_s) if task.poster is not None else None
+        return _Made(
+            clip,
+            done.encoded,
+            opened - began,
+            checked - opened,
+            path="reuse",
+            level=task.reuse,
+            plan=plan.digest,
+            poster=poster,
+            stored_segments=done.stored_segments,
+        )
+
+    # ---- plans ----------------------------------------------------------------------------------
+
+    def survey(
+        self,
+        samples: Sequence[variants.Variant],
+        personal: Sequence[str],
+        beat: Callable[[str, int, int], None],
+        *,
+        fresh: bool,
+        find: bool = False,
+        helped: bool = False,
+    ) -> tuple[str, Plan | NoPlan | None, bool]:
+        """Find or make the plan of a group.
+
+        Args:
+            beat: called with what is being done, frames that are done, and frames in all.
+            fresh: make it anew, whatever is known. find: make nothing. helped: see `Survey`.
+
+        Returns:
+            Its plan key, what is known of the group, and whether it was known before.
+
+        Raises:
+            RowFailure: a sample cannot be rendered at all. CacheFault: the plate cannot be kept.
+        """
+        shelf = self._shelf
+        assert shelf is not None
+        self.warm.page()
+        key = shelf.key(self.environment, samples[0].values, personal)
+        known = None if fresh else shelf.find(key)
+        if known is not None or find:
+            return key, known, True
+        for attempt in range(1, SURVEY_TRIES + 1):
+            try:
+                with self.warm.guard():
+                    found = Survey(self._bench(beat), samples, shelf.cache, personal, helped=helped).run()
+                break
+            except (BrowserCrash, FrameTimeout):
+                if attempt == SURVEY_TRIES:
+                    raise
+        shelf.forget()
+        shelf.put(key, found)
+        return key, found, False
+
+    def keep_plain_frames(
+        self, samples: Sequence[variants.Variant], beat: Callable[[str, int, int], None]
+    ) -> None:
+        """Make the plain frames that a survey in another worker compares with."""
+        assert self._shelf is not None
+        self.warm.page()
+        for sample in samples:
+            with self.warm.guard():
+                keep_plain_frames(self._bench(beat), sample, self._shelf.cache)
+
+    def _bench(self, beat: Callable[[str, int, int], None]) -> Workbench:
+        return Workbench(
+            open=self.open,
+            page=self.warm.page,
+            environment=lambda: self.environment,
+            composition=self.composition.digest,
+            settings=self.settings.model_dump(mode="json"),
+            beat=beat,
         )
 
     # ---- the steps ------------------------------------------------------------------------------
@@ -240,10 +433,20 @@ class Renderer:
         return self._sounds[key]
 
     def assemble(
-        self, clip: Clip, encoded: EncodedFrames, track: AudioTrack | None, row_key: str, environment: str
+        self,
+        clip: Clip,
+        encoded: EncodedFrames,
+        track: AudioTrack | None,
+        row_key: str,
+        environment: str,
+        made: Mapping[str, object] = PLAIN,
     ) -> Artifact:
-        """Put segments and sound into a file and check it."""
-        provenance = {"framepress": 1, "row_key": row_key, "path": "plain", "environment": environment}
+        """Put segments and sound into a file and check it.
+
+        Args:
+            made: how, for its provenance.
+        """
+        provenance = {"framepress": 1, "row_key": row_key, **made, "environment": environment}
         path = self.folder / "clip.mp4"
         return assemble(path, clip, encoded.segments, encoded.summaries, track, provenance)
 
@@ -286,10 +489,9 @@ class Renderer:
             environment=self.warm.environment,
         )
 
-    def _publish_poster(self, task: RowTask, store: Store, posters: list[CapturedFrame]) -> str | None:
+    def _publish_poster(self, task: RowTask, store: Store, png: bytes | None) -> str | None:
         if task.poster is None:
             return None
-        png = posters[-1].png
         assert png is not None
         return task.poster.publish(store, task.out, png)
 

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 Status = Literal["done", "failed"]
 Capture = Literal["begin-frame", "screenshot"]
-Path_ = Literal["plain", "stored"]
+Path_ = Literal["plain", "reuse", "stored"]
+ReuseLevel = Literal["off", "frames", "segments"]
 
 #: `FramepressError.record` of the error that ended a row.
 ErrorRecord = Annotated[
@@ -44,6 +45,7 @@ class Seconds(BaseModel):
 
     Attributes:
         load: until the page was ready.
+        check: comparing the page with its plan.
         capture: seeking, drawing and reading pictures.
         encode: decoding screenshots, conversion to YUV, x264.
         audio: sound, 0 if it was there already.
@@ -54,6 +56,7 @@ class Seconds(BaseModel):
     model_config = _CONFIG
 
     load: float = 0.0
+    check: float = 0.0
     capture: float = 0.0
     encode: float = 0.0
     audio: float = 0.0
@@ -71,10 +74,15 @@ class RowResult(BaseModel):
         out: where the clip is; None if there is none.
         row_key: what was asked for, the digest that the article calls the input hash; None if the row's
             values are not valid.
-        path: "plain": every frame captured whole; "stored": the file was there from an earlier run, or is
-            that of another row of this run.
+        path: "plain": every frame captured whole; "reuse": what the row shares with others was not captured
+            again; "stored": the file was there from an earlier run, or is that of another row of this run.
+        reuse: how far reuse went: "off", "frames" (only what is personal was captured), "segments" (encoded
+            pictures that rows share were not encoded again either). None: nothing was rendered.
+        reason: why the row was rendered plain although reuse was allowed; None: it was not, or was not.
+        plan: digest of the plan by which it was made.
         frames: pictures in the clip.
-        captured_frames: those that had to be captured, because they differ from the one before.
+        captured_frames: those of which anything had to be captured, because they differ from the one before.
+        stored_segments: key-frame intervals whose encoded pictures were there already.
         capture: "begin-frame": the browser drew each frame on request; "screenshot": it cannot, so pictures
             were taken of what it drew by its own clock, which is slower. None if nothing was rendered.
         stateful: why the page cannot be entered in the middle; empty: it is seekable.
@@ -96,8 +104,12 @@ class RowResult(BaseModel):
     out: str | None = None
     row_key: str | None = None
     path: Path_ | None = None
+    reuse: ReuseLevel | None = None
+    reason: str | None = None
+    plan: str | None = None
     frames: int = 0
     captured_frames: int = 0
+    stored_segments: int = 0
     capture: Capture | None = None
     stateful: tuple[str, ...] = ()
     seconds: Seconds = Field(default_factory=Seconds)

@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import BinaryIO
 
 from framepress import variants
+from framepress.artifacts import Artifacts
 from framepress.browser import TEMP_PREFIX, BrowserOptions, sweep_temporary_folders
+from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.composition import Composition, load_composition
+from framepress.environment import machine_environment
 from framepress.errors import FramepressError, InternalError
 from framepress.frames_to_segments import EncodedFrames
 from framepress.names import safe_name
 from framepress.pool import WorkerPool
+from framepress.provenance import Demands
 from framepress.renderer import Renderer, RowTask
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
-from framepress.store import FolderStore
+from framepress.store import ANY_WILL_DO, FolderStore
 from framepress.tasks import (
     Failed,
     Opened,
@@ -40,6 +44,9 @@ from framepress.wanted_poster import WantedPoster
 #: Seconds between two looks at what the workers do.
 TICK_S = 0.2
 
+#: What to do about a file of somebody else's.
+WAY_OUT_FOREIGN = "Choose another --out, or overwrite it with --force."
+
 
 @dataclass(frozen=True)
 class SingleRequest:
@@ -50,6 +57,8 @@ class SingleRequest:
         out: the file; None: nothing is published (`still`, or a clip that is streamed).
         workers: processes at most.
         force: render although the clip is there; overwrite a file that is not ours.
+        again: render although the clip is there.
+        cache, demands, refresh_environment: see `BatchRequest`.
     """
 
     composition: Path
@@ -60,6 +69,10 @@ class SingleRequest:
     browser: BrowserOptions
     workers: int = 1
     force: bool = False
+    again: bool = False
+    cache: CacheOptions | None = None
+    demands: Demands = ANY_WILL_DO
+    refresh_environment: bool = False
     poster_s: Fraction | None = None
     poster_button: bool = False
     place: str = "--vars"
@@ -70,7 +83,11 @@ class SingleRender:
     """Renders one clip. `frames_total` (0: unknown yet) and `frames_shown` tell how far it is."""
 
     def __init__(
-        self, request: SingleRequest, *, on_progress: Callable[[SingleRender], None] = lambda _: None
+        self,
+        request: SingleRequest,
+        *,
+        on_progress: Callable[[SingleRender], None] = lambda _: None,
+        on_note: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.request = request
         self.composition: Composition = load_composition(request.composition)
@@ -78,6 +95,7 @@ class SingleRender:
         self.frames_done = 0
         self.frames_shown = 0
         self._on_progress = on_progress
+        self._on_note = on_note
         binder = variants.Binder(
             self.composition,
             columns=tuple(request.values),
@@ -89,6 +107,7 @@ class SingleRender:
         self.variant = binder.bind(request.values, place=request.place, row_number=None)
         self.row_key = variants.row_key_of(self.composition, self.variant, request.settings)
         self._attempt = 1
+        self._artifacts = Artifacts(None, ANY_WILL_DO)
 
     def run(self) -> RowResult:
         """Render and publish.
@@ -101,8 +120,19 @@ class SingleRender:
         store.check_writable()
         sweep_temporary_folders()
         name = safe_name(request.out.name)
+        demands = request.demands
+        if request.refresh_environment:
+            demands = replace(demands, environment=machine_environment(request.browser))
+        self._artifacts = Artifacts(open_if_usable(request.cache, self._on_note), demands)
+        try:
+            return self._run(store, name, demands)
+        finally:
+            self._artifacts.close()
+
+    def _run(self, store: FolderStore, name: str, demands: Demands) -> RowResult:
+        request = self.request
         poster = self._stored_poster(store, name)
-        stored = self._stored(store, name)
+        stored = self._stored(store, name, demands)
         if stored is not None and (request.poster_s is None or poster is not None):
             return stored.model_copy(update={"poster": poster})
         with WorkerPool(self._config(), max(1, request.workers)) as pool:
@@ -148,10 +178,13 @@ class SingleRender:
 
     # ---- inside ---------------------------------------------------------------------------------
 
-    def _stored(self, store: FolderStore, name: str) -> RowResult | None:
+    def _stored(self, store: FolderStore, name: str, demands: Demands) -> RowResult | None:
         if self.request.force:
             return None
-        stored = store.find(name, self.row_key, way_out="Choose another --out, or overwrite it with --force.")
+        stored = store.find(name, self.row_key, way_out=WAY_OUT_FOREIGN, demands=demands)
+        if self.request.again:
+            return None
+        stored = stored or self._artifacts.fetch(store, name, self.row_key)
         if stored is None:
             return None
         return RowResult(
@@ -168,7 +201,7 @@ class SingleRender:
         wanted = self._wanted_poster()
         if wanted is None or self.request.force:
             return None
-        return wanted.stored(store, name, way_out="Choose another --out, or overwrite it with --force.")
+        return wanted.stored(store, name, way_out=WAY_OUT_FOREIGN)
 
     def _wanted_poster(self) -> WantedPoster | None:
         request = self.request
@@ -188,6 +221,7 @@ class SingleRender:
         )
         if not isinstance(reply, RowResult):
             raise InternalError(f"A worker answered a row with {type(reply).__name__}.")
+        self._artifacts.share(self.row_key)
         return reply.model_copy(update={"attempt": self._attempt})
 
     def _split(self, pool: WorkerPool, opened: Opened, store: FolderStore, name: str) -> RowResult | None:
@@ -214,6 +248,7 @@ class SingleRender:
             sounded = time.perf_counter()
             artifact = renderer.assemble(clip, encoded, track, self.row_key, opened.environment)
             stored = store.publish(artifact.path, name)
+            self._artifacts.keep(artifact.path, self.row_key)
         finally:
             renderer.close()
         finished = time.perf_counter()
@@ -295,6 +330,7 @@ class SingleRender:
             limits=request.limits,
             browser=request.browser,
             out=request.out.parent,
+            cache=request.cache,
         )
 
 
@@ -303,12 +339,13 @@ def render_to_stream(
     stream: BinaryIO,
     *,
     on_progress: Callable[[SingleRender], None] = lambda _: None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> RowResult:
     """Render one clip and write it to a stream, once it is finished and checked."""
     folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-"))
     try:
         out = folder / "clip.mp4"
-        result = SingleRender(replace(request, out=out), on_progress=on_progress).run()
+        result = SingleRender(replace(request, out=out), on_progress=on_progress, on_note=on_note).run()
         with out.open("rb") as file:
             shutil.copyfileobj(file, stream)
         stream.flush()

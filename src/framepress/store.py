@@ -1,13 +1,12 @@
 """Finished files in a folder, each with its provenance inside.
 
-An MP4 says in its own ``comment`` what it is, as JSON: ``{"framepress": 1, "row_key": …, "path": "plain",
-"environment": …}``. There is no list beside the files: whoever moves or copies one takes its facts along.
+An MP4 says in its own ``comment`` what it is (`provenance`). There is no list beside the files: whoever moves
+or copies one takes its facts along.
 """
 
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -17,14 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
 from framepress.errors import InputError, InternalError, StorageFault
+from framepress.file_copy import copy_file
 from framepress.mp4_metadata import read_comment
 from framepress.partial import is_left_behind, partial_name
-
-#: The version of provenance we write and understand.
-PROVENANCE_VERSION = 1
-
-#: Bytes copied at a time.
-_CHUNK_BYTES = 1 << 20
+from framepress.provenance import Demands, parse_provenance, satisfies
 
 #: How file systems that cannot rename say so (mounted buckets).
 _NO_RENAME = (errno.ENOSYS, errno.EPERM, errno.EXDEV, errno.ENOTSUP)
@@ -54,10 +49,18 @@ class Stored:
         """Not made by framepress: never to be overwritten unless the user says so (``--force``)."""
         return not self.provenance
 
+    def satisfies(self, row_key: str, demands: Demands) -> bool:
+        """Whether the file will do for a row of this key."""
+        return self.row_key == row_key and satisfies(self.provenance, demands)
+
     @property
     def environment(self) -> str | None:
         """Digest of the environment that made it, if it says so."""
         return str(self.provenance.get("environment") or "") or None
+
+
+#: What `Store.find` demands if nobody says otherwise.
+ANY_WILL_DO = Demands()
 
 
 class Store(Protocol):
@@ -67,8 +70,10 @@ class Store(Protocol):
     def sweep(self) -> int: ...
     def place_of(self, name: str) -> str: ...
     def lookup(self, name: str) -> Stored | None: ...
-    def find(self, name: str, row_key: str, *, way_out: str) -> Stored | None: ...
-    def publish(self, local: Path, name: str) -> Stored: ...
+    def find(
+        self, name: str, row_key: str, *, way_out: str, demands: Demands = ANY_WILL_DO
+    ) -> Stored | None: ...
+    def publish(self, local: Path, name: str, *, stays: Demands | None = ANY_WILL_DO) -> Stored: ...
     def publish_bytes(self, data: bytes, name: str) -> Path | str: ...
     def read_head(self, name: str, size: int) -> bytes | None: ...
 
@@ -125,22 +130,10 @@ class FolderStore:
         """What is stored under the name; None: nothing. Reads a few hundred bytes."""
         path = self.path_of(name)
         with _faults(path):
-            try:
-                # Asked before it is opened: opening a pipe would wait for its other end.
-                facts = path.stat()
-                if not stat.S_ISREG(facts.st_mode):
-                    raise StorageFault(f"{path} is not a file. Remove it or choose another.", rule="kind")
-                with path.open("rb", buffering=4096) as stream:
-                    comment = read_comment(stream, facts.st_size)
-            except FileNotFoundError:
-                return None
-        provenance = _provenance(comment.text)
-        key = provenance.get("row_key")
-        row_key = key if comment.whole and isinstance(key, str) else None
-        return Stored(name, path, facts.st_size, row_key, provenance, comment.whole)
+            return inspect_file(path, name)
 
-    def find(self, name: str, row_key: str, *, way_out: str) -> Stored | None:
-        """What is stored under the name if it satisfies the row key; None: it may be made or replaced.
+    def find(self, name: str, row_key: str, *, way_out: str, demands: Demands = ANY_WILL_DO) -> Stored | None:
+        """What is stored under the name if it will do; None: it may be made or replaced.
 
         Raises:
             InputError: a file that is not ours is in the way; `way_out` ends the message.
@@ -151,19 +144,19 @@ class FolderStore:
                 f"{stored.path}: a file that framepress did not make is in the way. {way_out}",
                 rule="foreign-file",
             )
-        return stored if stored is not None and stored.row_key == row_key else None
+        return stored if stored is not None and stored.satisfies(row_key, demands) else None
 
-    def publish(self, local: Path, name: str) -> Stored:
+    def publish(self, local: Path, name: str, *, stays: Demands | None = ANY_WILL_DO) -> Stored:
         """Copy a finished file into the store, front to back; it appears under its name whole.
 
-        What stood there is replaced. Where the file system cannot rename, the final name itself is
+        What stood there is replaced, whatever `stays` is: whoever reads it meanwhile keeps the old file.
+        Where the file system cannot rename, the final name itself is
         written, and a process killed meanwhile leaves a file that is not `whole`.
         """
 
         def write(target: BinaryIO) -> None:
             with local.open("rb") as source:
-                while chunk := source.read(_CHUNK_BYTES):
-                    target.write(chunk)
+                copy_file(source, target)
 
         self._publish(write, self.path_of(name))
         stored = self.lookup(name)
@@ -217,6 +210,27 @@ class FolderStore:
         return True
 
 
+def inspect_file(path: Path, name: str = "") -> Stored | None:
+    """What a file says of itself; None: there is none. Reads a few hundred bytes.
+
+    Raises:
+        StorageFault: it is no file. OSError: it cannot be read.
+    """
+    try:
+        # Asked before it is opened: opening a pipe would wait for its other end.
+        facts = path.stat()
+        if not stat.S_ISREG(facts.st_mode):
+            raise StorageFault(f"{path} is not a file. Remove it or choose another.", rule="kind")
+        with path.open("rb", buffering=4096) as stream:
+            comment = read_comment(stream, facts.st_size)
+    except FileNotFoundError:
+        return None
+    provenance = parse_provenance(comment.text)
+    key = provenance.get("row_key")
+    row_key = key if comment.whole and isinstance(key, str) else None
+    return Stored(name, path, facts.st_size, row_key, provenance, comment.whole)
+
+
 def _write_file(path: Path, write: Callable[[BinaryIO], object], mode: str) -> None:
     with path.open(mode) as stream:
         try:
@@ -231,21 +245,9 @@ def _write_file(path: Path, write: Callable[[BinaryIO], object], mode: str) -> N
 
 def read_provenance(path: Path) -> dict[str, Any]:
     """What a finished MP4 says of itself; empty if it says nothing that we know."""
-    with _faults(path), path.open("rb", buffering=4096) as stream:
-        return _provenance(read_comment(stream, path.stat().st_size).text)
-
-
-def _provenance(comment: str | None) -> dict[str, Any]:
-    """The facts in a comment; empty if it is not ours, or of a version that we do not know."""
-    if comment is None:
-        return {}
-    try:
-        facts = json.loads(comment)
-    except (ValueError, RecursionError):
-        return {}
-    if not isinstance(facts, dict) or facts.get("framepress") != PROVENANCE_VERSION:
-        return {}
-    return facts
+    with _faults(path):
+        found = inspect_file(path)
+    return dict(found.provenance) if found is not None else {}
 
 
 _PROBLEMS: dict[int, tuple[str, str]] = {
@@ -260,7 +262,7 @@ _PROBLEMS: dict[int, tuple[str, str]] = {
         (errno.EACCES, errno.EPERM, errno.EROFS),
         (
             "not-writable",
-            "it may not be written or read. Check its permissions, or choose another with --out-dir.",
+            "it may not be written or read. Check its permissions, or choose another by --out or --out-dir.",
         ),
     ),
     **dict.fromkeys(
@@ -276,6 +278,6 @@ def _faults(path: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         rule, problem = _PROBLEMS.get(
-            exc.errno or 0, ("storage", f"{exc.strerror}. Choose another folder with --out-dir.")
+            exc.errno or 0, ("storage", f"{exc.strerror}. Choose another folder with --out or --out-dir.")
         )
         raise StorageFault(f"{path}: {problem}", rule=rule) from exc

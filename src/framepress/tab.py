@@ -5,6 +5,7 @@ Knows that there is a driver in the page (`__framepress`), not what it does.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,12 +23,21 @@ TICK_MS = 0.01
 #: observers make progress only with frames.
 PUMP_AFTER_S = 0.02
 
+#: Seconds after which a page that is only moved is drawn all the same, see `Tab.keep_in_touch`.
+UNDRAWN_S_MAX = 1.0
+
 #: Seconds between two looks at the pipe where frames come by Chromium's own clock.
 FALLBACK_PUMP_S = 0.005
 
 #: Seconds between two requests for a screenshot if none came. Missing data means "ask again": 22 of 40 first
 #: calls after a navigation brought none, and on a loaded machine 200 calls in a row have.
 NO_PICTURE_PAUSE_S = 0.002
+
+#: Seconds and requests without a picture after which a tab counts as lost. On a very busy machine now and
+#: then a navigation cuts a tab off: its page goes on making frames, and no size, wait or further navigation
+#: brings a picture again. Another tab does, so that is not waited for.
+LOST_AFTER_S = 10.0
+LOST_AFTER_REQUESTS = 300
 
 
 class Tab:
@@ -48,9 +58,13 @@ class Tab:
         self.values: Mapping[str, str] = {}
         self.on_refused: Callable[[str], None] = lambda _: None
         self._ticks_ms = 1000.0
+        self._drawn_at = time.monotonic()
+        #: Whether Chromium has reported any damage since this was last set to False.
+        self.was_drawn = False
         target = self.connection.call(
             "Target.createTarget", {"url": "about:blank", "enableBeginFrameControl": self.begin_frame}
         )
+        self._target_id: str = target["targetId"]
         attached = self.connection.call(
             "Target.attachToTarget", {"targetId": target["targetId"], "flatten": True}
         )
@@ -74,6 +88,11 @@ class Tab:
 
     def _dialog(self, _: dict[str, Any]) -> None:
         self.tell("Page.handleJavaScriptDialog", {"accept": True})
+
+    def close(self) -> None:
+        """End the tab; what it still says is not heard."""
+        self.connection.forget_session(self.session)
+        self.connection.send("Target.closeTarget", {"targetId": self._target_id}, on_reply=lambda _: None)
 
     # ---- commands -------------------------------------------------------------------------------
 
@@ -152,7 +171,18 @@ class Tab:
 
     def request_frame(self) -> bool:
         """One BeginFrame; whether Chromium says that anything seen has changed."""
-        return bool(self.call("HeadlessExperimental.beginFrame", self._tick()).get("hasDamage"))
+        damage = bool(self.call("HeadlessExperimental.beginFrame", self._tick()).get("hasDamage"))
+        self.was_drawn = self.was_drawn or damage
+        return damage
+
+    def keep_in_touch(self) -> None:
+        """Draw a frame if none was drawn for a while.
+
+        Chromium's display drops what a page has drawn if it was not shown within 10 s (temporary references
+        of viz's SurfaceManager); the page is then cut off from its pictures for good.
+        """
+        if self.begin_frame and time.monotonic() - self._drawn_at > UNDRAWN_S_MAX:
+            self.request_frame()
 
     def pump_frame(self) -> None:
         """Let the page make a frame whose picture does not matter."""
@@ -166,8 +196,12 @@ class Tab:
 
         Args:
             deadline: on the monotonic clock. frame_index: for the message.
+
+        Raises:
+            BrowserCrash: none came, and none will from this tab.
         """
-        while True:
+        lost = time.monotonic() + LOST_AFTER_S
+        for count in itertools.count(1):
             if self.begin_frame:
                 params = self._tick() | {"screenshot": {"format": "png", "optimizeForSpeed": True}}
                 data = self.call("HeadlessExperimental.beginFrame", params).get("screenshotData")
@@ -177,10 +211,13 @@ class Tab:
             if data:
                 picture: bytes = data
                 return picture
-            if time.monotonic() > deadline:
+            now = time.monotonic()
+            if now > deadline or (now > lost and count > LOST_AFTER_REQUESTS):
                 raise BrowserCrash(f"Chromium gave no picture of frame {frame_index}.", rule="no-picture")
             self.connection.pump(NO_PICTURE_PAUSE_S)
+        raise AssertionError("the count has no end")
 
     def _tick(self) -> dict[str, Any]:
+        self._drawn_at = time.monotonic()
         self._ticks_ms += TICK_MS
         return {"frameTimeTicks": self._ticks_ms, "interval": 1000 / 60}

@@ -7,12 +7,14 @@ from fractions import Fraction
 from pathlib import Path
 
 from framepress.browser import BrowserOptions
+from framepress.cache_options import CacheOptions
 from framepress.clip import Clip
 from framepress.errors import FramepressError
 from framepress.frames_to_segments import EncodedFrames
 from framepress.renderer import RowTask
 from framepress.results import RowResult
 from framepress.settings import RenderSettings, RunLimits
+from framepress.survey import NoPlan
 from framepress.variants import Variant
 
 
@@ -27,6 +29,8 @@ class WorkerConfig:
             one run different templates.
         out: folder or URL of the store.
         force: the store may replace what framepress did not make.
+        cache: where finished clips are kept; None: nowhere.
+        pieces: where plans, plates and segments are kept; None: nowhere, every row is rendered plain.
     """
 
     number: int
@@ -37,6 +41,8 @@ class WorkerConfig:
     browser: BrowserOptions
     out: Path | str
     force: bool = False
+    cache: CacheOptions | None = None
+    pieces: CacheOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,54 @@ class StillTask:
     time_s: Fraction
 
 
-Task = RowTask | OpenTask | SegmentTask | StillTask
+@dataclass(frozen=True)
+class SurveyTask:
+    """Find or make the plan of a group.
+
+    Attributes:
+        samples: rows of the group, the two most different first.
+        personal: variables that differ between its rows.
+        fresh: what is known of the group does not count.
+        find: only look whether it is known.
+        helped: another worker makes the plain frames of the samples (`PlainFramesTask`).
+    """
+
+    samples: tuple[Variant, ...]
+    personal: tuple[str, ...]
+    fresh: bool = False
+    find: bool = False
+    helped: bool = False
+
+
+@dataclass(frozen=True)
+class PlainFramesTask:
+    """Keep every frame of some samples as the plain path makes it, for the survey that compares with them."""
+
+    samples: tuple[Variant, ...]
+
+
+Task = RowTask | OpenTask | SegmentTask | StillTask | SurveyTask | PlainFramesTask
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """What is known of a group now.
+
+    Attributes:
+        key: the plan key. found: the digest of its plan, or why it has none; None: nothing is known yet.
+        stored: it was known before.
+        seconds: that it took.
+    """
+
+    key: str
+    found: str | NoPlan | None
+    stored: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The frames that a `PlainFramesTask` asked for are in the cache."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +142,15 @@ class Failed:
 
 @dataclass(frozen=True)
 class Beat:
-    """A sign of life: frames of the current task that are done, and how many it has."""
+    """A sign of life: frames of the current task that are done, and how many it has.
+
+    Attributes:
+        step: of a survey: what is being done to these frames; "": the task is no survey.
+    """
 
     frames: int
     total: int
+    step: str = ""
 
 
-Reply = RowResult | Opened | SegmentsDone | bytes | Failed
+Reply = RowResult | Opened | SegmentsDone | Surveyed | Kept | bytes | Failed

@@ -13,7 +13,8 @@ from fractions import Fraction
 
 from framepress.errors import InputError
 from framepress.poster import COMMENT_HEAD_BYTES, jpeg_comment, poster_jpeg, poster_name
-from framepress.store import PROVENANCE_VERSION, Store
+from framepress.provenance import PROVENANCE_VERSION
+from framepress.store import Store
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,17 @@ class WarmPage:
             self.drop()
             raise
 
+    @contextmanager
+    def guard_but(self, *harmless: type[Exception]) -> Iterator[Page]:
+        """`guard`, for work whose errors of these kinds say nothing against the browser."""
+        try:
+            yield self.page()
+        except harmless:
+            raise
+        except BaseException:
+            self.drop()
+            raise
+
     def after_row(self) -> None:
         """Replace the browser if it has served enough rows or has grown too large."""
         self._rows += 1
@@ -64,6 +75,10 @@ class WarmPage:
         assert self._browser is not None
         if self._rows >= self._limits.rows_per_browser or self._browser.memory_bytes() > limit_bytes:
             self.drop()
+
+    def cpu_seconds(self) -> float:
+        """Processor seconds that the browser has used; 0 if there is none."""
+        return self._browser.cpu_seconds() if self._browser is not None else 0.0
 
     def drop(self) -> None:
         """End the browser; the next `page` starts another."""

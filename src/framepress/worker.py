@@ -319,6 +319,8 @@ class FleetWorker:
             "status": "done",
             **_names(lease, message, result.row_key),
             "path": result.path,
+            "reuse": result.reuse,
+            "reason": result.reason,
             "url": result.out,
             "poster": result.poster,
             "bytes": result.bytes,

@@ -21,6 +21,7 @@ from framepress.composition import scaled_size
 from framepress.errors import UsageError
 from framepress.fontconfig import write_fontconfig
 from framepress.machine import default_workers, read_machine
+from framepress.provenance import REUSE_LEVELS, Reuse
 from framepress.settings import QUALITIES, Preset, RenderSettings, RunLimits
 from framepress.timing import parse_fps, parse_seconds
 
@@ -145,6 +146,18 @@ def choice(text: str, allowed: Iterable[str], option: str) -> str:
     near = difflib.get_close_matches(text, names, n=1)
     hint = f" Did you mean {near[0]}?" if near else ""
     raise UsageError(f'{option} is "{text}"; expected {", ".join(names)}.{hint}', rule="choice")
+
+
+def reuse_level(asked: str | None, environ: Mapping[str, str]) -> Reuse:
+    """How far reuse between rows may go: as asked for, but never beyond FRAMEPRESS_MAX_REUSE.
+
+    Raises:
+        UsageError: one of them is no level.
+    """
+    cap = environ.get("FRAMEPRESS_MAX_REUSE") or REUSE_LEVELS[-1]
+    choice(cap, REUSE_LEVELS, "FRAMEPRESS_MAX_REUSE")
+    wanted = choice(asked, REUSE_LEVELS, "--reuse") if asked is not None else REUSE_LEVELS[-1]
+    return min(cast(Reuse, wanted), cast(Reuse, cap), key=REUSE_LEVELS.index)
 
 
 class Workshop:

@@ -31,11 +31,13 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class _Process:
+class Process:
+    """A process of /proc: `cpu_s` is its processor time and that of its children that it waited for."""
+
     pid: int
     parent: int
     state: str
-    ticks: int
+    cpu_s: float
 
 
 def adopt_orphans() -> None:
@@ -54,14 +56,14 @@ def adopt_orphans() -> None:
 def cpu_seconds() -> float:
     """Processor seconds of all descendants so far, dead and alive. Read it when nothing starts or ends."""
     dead = resource.getrusage(resource.RUSAGE_CHILDREN)
-    ticks = sum(process.ticks for process in _descendants())
-    return dead.ru_utime + dead.ru_stime + ticks / os.sysconf("SC_CLK_TCK")
+    living = sum(process.cpu_s for process in descendants(os.getpid()))
+    return dead.ru_utime + dead.ru_stime + living
 
 
 def end_leftovers() -> list[int]:
     """Wait for descendants to end, then kill what is left; returns the killed process ids."""
     deadline = time.monotonic() + _FAREWELL_S
-    while living := [process.pid for process in _descendants() if process.state != "Z"]:
+    while living := [process.pid for process in descendants(os.getpid()) if process.state != "Z"]:
         if time.monotonic() > deadline:
             for pid in living:
                 os.kill(pid, signal.SIGKILL)
@@ -93,28 +95,64 @@ class Stopwatch:
         return Usage(wall_s, cpu_seconds() - self._cpu_s)
 
 
-def _descendants() -> list[_Process]:
-    children: dict[int, list[_Process]] = {}
+def descendants(root: int) -> list[Process]:
+    """All living processes below `root`, parents before their children."""
+    children: dict[int, list[Process]] = {}
     for process in _processes():
         children.setdefault(process.parent, []).append(process)
-    found: list[_Process] = []
-    queue = [os.getpid()]
+    found: list[Process] = []
+    queue = [root]
     while queue:
-        for process in children.get(queue.pop(), ()):
-            found.append(process)
-            queue.append(process.pid)
+        below = children.get(queue.pop(), ())
+        found += below
+        queue += (process.pid for process in below)
     return found
 
 
-def _processes() -> Iterator[_Process]:
+def anonymous_mb(pid: int) -> float:
+    """Anonymous memory (RssAnon) of a process in megabytes of 10^6 bytes; 0 if it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0.0
+    _, found, rest = text.partition("RssAnon:")
+    return int(rest.split()[0]) * 1024 / 1e6 if found else 0.0
+
+
+def thread_cpu_s(pid: int) -> tuple[float, float]:
+    """Processor seconds of a process's main thread and of its others, ended ones too; zeros if gone."""
+    try:
+        whole, main = _fields(Path(f"/proc/{pid}/stat")), _fields(Path(f"/proc/{pid}/task/{pid}/stat"))
+    except OSError:
+        return 0.0, 0.0
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+    main_s = sum(map(int, main[11:13])) / ticks_per_s
+    return main_s, max(0.0, sum(map(int, whole[11:13])) / ticks_per_s - main_s)
+
+
+def command_line(pid: int) -> str:
+    """Arguments of a process, joined by blanks; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _processes() -> Iterator[Process]:
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
         try:
-            text = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+            fields = _fields(folder / "stat")
         except OSError:  # it ended meanwhile
             continue
-        # The second field is the command's name in parentheses and may itself contain blanks and parentheses.
-        fields = text.rpartition(")")[2].split()
         # proc(5): state is field 3, ppid 4, utime, stime, cutime, cstime 14 to 17.
-        yield _Process(int(folder.name), int(fields[1]), fields[0], sum(map(int, fields[11:15])))
+        cpu_s = sum(map(int, fields[11:15])) / ticks_per_s
+        yield Process(int(folder.name), int(fields[1]), fields[0], cpu_s)
+
+
+def _fields(stat: Path) -> list[str]:
+    """Fields of a `stat` file from the third, the state, on."""
+    # The second field is the command's name in parentheses and may itself contain blanks and parentheses.
+    return stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

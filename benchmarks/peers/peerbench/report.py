@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from peerbench.card import FPS, FRAME_COUNT, HEIGHT, WIDTH
+from peerbench.markdown import bullets, spread, table
 from peerbench.pictures import ClipFacts, Closeness, compare_references
 from peerbench.programs import Batch, Program
 
@@ -39,6 +40,7 @@ class Result:
 def write_page(results: Sequence[Result], machine: Iterable[tuple[str, str]], run: str) -> str:
     """The whole page. `run` is the command that made it."""
     measured = [result for result in results if result.batches]
+    failures = [(_label(result), result.error) for result in results if result.error is not None]
     parts = [
         f"One card, {WIDTH}x{HEIGHT}, {FRAME_COUNT // FPS} s, {FPS} frames/s; no two clips alike.",
         _speed_table(measured),
@@ -47,9 +49,9 @@ def write_page(results: Sequence[Result], machine: Iterable[tuple[str, str]], ru
         "counted, its time is.",
         _picture_table([result for result in measured if result.closeness is not None]),
         _agreement(measured),
-        _list("Programs", [(_label(result), _describe(result)) for result in measured]),
-        _list("Machine", [*machine, ("Made by", f"`{run}`")]),
-        _list("Failures", [(_label(result), result.error) for result in results if result.error is not None]),
+        bullets("Programs", [(_label(result), _describe(result)) for result in measured]),
+        bullets("Machine", [*machine, ("Made by", f"`{run}`")]),
+        bullets("Failures", failures),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -75,8 +77,8 @@ def _speed_table(results: Sequence[Result]) -> str:
         batches = f"{len(seconds)} of {size} clips"
         cells = (
             _label(result),
-            _spread(seconds),
-            _spread(result.cpu_seconds_per_clip()),
+            spread(seconds),
+            spread(result.cpu_seconds_per_clip()),
             f"{FRAME_COUNT / middle:.1f}",
             f"{3600 / middle:,.0f}",
             f"{size_kb:,.0f}",
@@ -84,7 +86,7 @@ def _speed_table(results: Sequence[Result]) -> str:
             str(failed),
         )
         rows.append(cells)
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _picture_table(results: Sequence[Result]) -> str:
@@ -115,7 +117,7 @@ def _picture_table(results: Sequence[Result]) -> str:
         "Decoded frames of one clip against lossless frames of the same program, on a scale of 0..255: mean, "
         "and lowest frame in parentheses."
     )
-    return f"{_table(header, rows)}\n\n{explanation}"
+    return f"{table(header, rows)}\n\n{explanation}"
 
 
 def _agreement(results: Sequence[Result]) -> str:
@@ -143,18 +145,3 @@ def _describe(result: Result) -> str:
 
 def _label(result: Result) -> str:
     return result.program.name
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    rule = ["---"] + ["---:"] * (len(header) - 1)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
-
-
-def _list(title: str, pairs: Sequence[tuple[str, str | None]]) -> str:
-    if not pairs:
-        return ""
-    return f"**{title}**\n\n" + "\n".join(f"- {label}: {value}" for label, value in pairs)

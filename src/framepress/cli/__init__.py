@@ -17,7 +17,7 @@ from typing import NoReturn, ParamSpec
 import typer
 
 from framepress import __version__
-from framepress.cli import capacity, demo, doctor, fleet, init, render
+from framepress.cli import cache, capacity, demo, doctor, explain, fleet, init, render
 from framepress.cli.arguments import expand_lists
 from framepress.cli.show import tell_error
 from framepress.errors import FramepressError, Interrupted
@@ -56,6 +56,7 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
 
 
 app.command("render", epilog=render.EXAMPLES)(_interruptible(render.render))
+app.command("explain", epilog=explain.EXAMPLES)(_interruptible(explain.explain))
 app.command("init", epilog=init.EXAMPLES)(_interruptible(init.init))
 app.command("enqueue", epilog=fleet.ENQUEUE_EXAMPLES)(_interruptible(fleet.enqueue))
 app.command("worker", epilog=fleet.WORKER_EXAMPLES)(_interruptible(fleet.worker))
@@ -70,6 +71,7 @@ app.command("capacity", epilog=capacity.CAPACITY_EXAMPLES)(_interruptible(capaci
 app.command("chunk", epilog=capacity.CHUNK_EXAMPLES)(_interruptible(capacity.chunk))
 app.command("demo", epilog=demo.EXAMPLES)(_interruptible(demo.demo))
 app.command("doctor", epilog=doctor.EXAMPLES)(_interruptible(doctor.doctor))
+app.add_typer(cache.commands(_interruptible))
 
 
 def _version(wanted: bool) -> None:

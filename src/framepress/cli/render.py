@@ -107,7 +107,50 @@ Json = Annotated[
     bool, typer.Option("--json", help="One JSON object per row on standard output, then a summary.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing but errors.")]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Render every row, whatever is stored.")]
+ReuseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reuse",
+        metavar="off|frames|segments",
+        help="How far rows share what is common to them; FRAMEPRESS_MAX_REUSE caps it.  [default: segments]",
+    ),
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Render every row, whatever is stored; the cache is not used.")
+]
+CacheDir = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        envvar="FRAMEPRESS_CACHE_DIR",
+        show_envvar=False,
+        help="Cache of finished clips and pieces; none: no cache.  [default: ~/.cache/framepress]",
+    ),
+]
+CacheLimit = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        envvar="FRAMEPRESS_CACHE_LIMIT",
+        show_envvar=False,
+        help="Size the cache is pruned to.  [default: 10GB, or a tenth of the disk]",
+    ),
+]
+SharedCache = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        envvar="FRAMEPRESS_SHARED_CACHE",
+        show_envvar=False,
+        help="Object store behind the cache: s3://bucket/folder, gs://, az://, file:///.",
+    ),
+]
+RefreshEnvironment = Annotated[
+    bool,
+    typer.Option(
+        "--refresh-environment", help="Render rows whose clip another browser, encoder or font made."
+    ),
+]
 Locale = Annotated[str, typer.Option(help="Language of dates and numbers in the page.")]
 Timezone = Annotated[str, typer.Option(help="Time zone of dates in the page.")]
 Now = Annotated[str, typer.Option(help="What the page's clock reads at frame 0, ISO 8601.")]
@@ -152,6 +195,11 @@ class Options:
     json_: Json = False
     quiet: Quiet = False
     no_cache: NoCache = False
+    reuse: ReuseOption = None
+    cache_dir: CacheDir = None
+    cache_limit: CacheLimit = None
+    shared_cache: SharedCache = None
+    refresh_environment: RefreshEnvironment = False
     locale: Locale = "en-US"
     timezone: Timezone = "UTC"
     now: Now = "2000-01-01T00:00:00Z"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,11 +13,13 @@ from framepress.batch import Batch, BatchRequest
 from framepress.blobs import is_bucket_url
 from framepress.browser import BrowserOptions, remove_folders_of
 from framepress.bundle_folder import local_composition
+from framepress.cache_options import CacheOptions, cache_options
 from framepress.cli import show
 from framepress.cli.arguments import parse_pairs, parse_values, read_values
 from framepress.cli.render import Options
 from framepress.composition import load_composition
-from framepress.errors import UsageError
+from framepress.errors import CacheFault, UsageError
+from framepress.provenance import Demands
 from framepress.results import RowResult
 from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
@@ -24,7 +27,15 @@ from framepress.settings import RenderSettings, RunLimits
 from framepress.single import SingleRender, SingleRequest, render_to_stream
 from framepress.state import state_folder
 from framepress.stores import place_option
-from framepress.workshop import Workshop, choice, render_settings, run_limits, seconds_option, worker_count
+from framepress.workshop import (
+    Workshop,
+    choice,
+    render_settings,
+    reuse_level,
+    run_limits,
+    seconds_option,
+    worker_count,
+)
 
 
 @dataclass(frozen=True)
@@ -36,8 +47,8 @@ class _Common:
     limits: RunLimits
     browser: BrowserOptions
     workers: int
-    force: bool
     poster_s: Fraction | None
+    cache: CacheOptions | None
 
 
 def run(options: Options) -> int:
@@ -61,6 +72,7 @@ def _run(options: Options) -> int:
 def _run_local(options: Options) -> int:
     settings = settings_of(options)
     limits = run_limits(frame_timeout_s=options.frame_timeout)
+    reuse = reuse_level(options.reuse, os.environ)
     poster_s = seconds_option(options.poster, "--poster")
     workers = worker_count(options.workers)
     _refuse_mixed(options)
@@ -68,6 +80,10 @@ def _run_local(options: Options) -> int:
     values = _single_values(options)
     still_s = seconds_option(options.still, "--still")
     load_composition(options.composition)
+    cache = None
+    if not options.no_cache:
+        note = note_of(quiet=options.quiet)
+        cache = open_cache(options.cache_dir, options.cache_limit, options.shared_cache, note)
     workshop = Workshop(
         options.composition,
         browser=options.browser,
@@ -80,8 +96,7 @@ def _run_local(options: Options) -> int:
                 f"{browser.path.name} does not draw on request, so pictures are taken of what it draws by "
                 "its own clock: right, but slower. `framepress doctor --install` gets a headless shell."
             )
-        force = options.force or options.no_cache
-        common = _Common(options.composition, settings, limits, browser, workers, force, poster_s)
+        common = _Common(options.composition, settings, limits, browser, workers, poster_s, cache)
         if options.variants is None:
             _render_single(options, common, values, still_s)
             return 0
@@ -94,10 +109,15 @@ def _run_local(options: Options) -> int:
             limits=limits,
             browser=browser,
             workers=workers,
-            force=force,
+            force=options.force,
+            again=options.no_cache,
             retry_failed=options.retry_failed,
             results=options.results,
             ledger_dir=state_folder(os.environ) if is_bucket_url(options.out_dir or "") else None,
+            cache=cache,
+            demands=Demands(max_reuse=reuse),
+            reuse=reuse,
+            refresh_environment=options.refresh_environment,
         )
         return _render_list(options, request)
 
@@ -117,11 +137,37 @@ def settings_of(options: Options) -> RenderSettings:
     )
 
 
+def note_of(*, quiet: bool) -> Callable[[str], None]:
+    """How a person is told what stops nothing; with --json too, since it goes to standard error."""
+    return (lambda _: None) if quiet else show.tell_note
+
+
+def open_cache(
+    folder: str | None, limit: str | None, shared: str | None, note: Callable[[str], None]
+) -> CacheOptions | None:
+    """The cache, opened once to know before anything is rendered.
+
+    Raises:
+        CacheFault: the folder that the user chose cannot be used. One that nobody chose is done without.
+    """
+    found = cache_options(os.environ, folder=folder, limit=limit, shared=shared)
+    try:
+        if found is not None:
+            found.open()
+    except CacheFault as fault:
+        if found is None or found.named:
+            raise
+        note(f"{fault.message} This run goes without a cache.")
+        return None
+    return found
+
+
 def _render_list(options: Options, request: BatchRequest) -> int:
     kept: list[RowResult] = []
     failed = 0
     with show.Reporter(quiet=options.quiet or options.json_) as reporter:
-        with Batch(request, on_progress=reporter.batch) as batch:
+        note = note_of(quiet=options.quiet) if options.json_ else reporter.note
+        with Batch(request, on_progress=reporter.batch, on_note=note) as batch:
             batch.prepare()
             for result in batch.results():
                 if options.json_:
@@ -154,7 +200,10 @@ def _render_single(
         limits=common.limits,
         browser=common.browser,
         workers=common.workers,
-        force=common.force,
+        force=options.force,
+        again=options.no_cache,
+        cache=common.cache,
+        refresh_environment=options.refresh_environment,
         poster_s=common.poster_s,
         poster_button=options.poster_button,
         column_map=parse_pairs(options.map_ or (), "--map"),
@@ -163,9 +212,13 @@ def _render_single(
         if still_s is not None:
             result = _render_still(request, still_s, to_stream=out == "-")
         elif out == "-":
-            result = render_to_stream(request, sys.stdout.buffer, on_progress=reporter.single)
+            result = render_to_stream(
+                request, sys.stdout.buffer, on_progress=reporter.single, on_note=note_of(quiet=options.quiet)
+            )
         else:
-            result = SingleRender(request, on_progress=reporter.single).run()
+            result = SingleRender(
+                request, on_progress=reporter.single, on_note=note_of(quiet=options.quiet)
+            ).run()
     if options.json_:
         show.print_json(result.model_dump_json())
     elif not options.quiet:

@@ -78,11 +78,27 @@ class Reporter:
 
     def batch(self, progress: batch.Progress) -> None:
         """Show where a run over a list stands."""
+        done = progress.done + progress.failed
         if progress.phase == "rendering":
-            done = progress.done + progress.failed
             self._show("rendering", done, progress.total, _told(progress))
+        elif progress.phase == "planning":
+            told = f"{progress.step or 'opening'}, {_part(progress.step_done, progress.step_total)}"
+            if done:
+                told += f"; {done:,}/{progress.total:,} rows"
+            self._show("planning", progress.step_done, progress.step_total or None, told)
         else:
             self._show(progress.phase, 0, None, f"{progress.read:,} rows")
+
+    def step(self, what: str, done: int, total: int) -> None:
+        """Show a step of something that is no run; `total` 0: nobody knows how long it is."""
+        self._show(what, done, total or None, _part(done, total) if total else f"{done:,}" if done else "")
+
+    def note(self, text: str) -> None:
+        """Tell a person what stops nothing; above the bar, if there is one."""
+        if self._quiet:
+            return
+        self._console.print("Note:", style="bold", end=" ")
+        self._console.print(text, markup=False)
 
     def single(self, progress: single.SingleRender) -> None:
         """Show where one clip stands."""
@@ -95,7 +111,11 @@ class Reporter:
             self._bar.update(self._task, description=phase, completed=done, total=total, told=told)
         elif not self._quiet and time.monotonic() - self._line_at >= PLAIN_LINE_S:
             self._line_at = time.monotonic()
-            self._console.print(f"{phase}: {told}", markup=False)
+            self._console.print(f"{phase}: {told}" if told else phase, markup=False)
+
+
+def _part(done: int, total: int) -> str:
+    return f"{min(100, done * 100 // total)} %" if total else "0 %"
 
 
 def _told(progress: batch.Progress) -> str:
@@ -120,7 +140,7 @@ def tell_single(result: RowResult) -> None:
     """One finished clip, for a person."""
     if result.path == "stored":
         console().print(
-            f"{result.out}: there already, nothing to do (--force renders it again).", markup=False
+            f"{result.out}: stored already, nothing to do (--no-cache renders it again).", markup=False
         )
         return
     seconds = result.seconds
@@ -142,7 +162,7 @@ def tell_run(results: list[RowResult], summary: Summary) -> None:
         console().print(f"… and more; all {summary.failed} failed rows are in --results and --json.")
     parts = [f"{summary.done:,} of {summary.rows:,} clips in {summary.out_dir}"]
     if summary.stored:
-        parts.append(f"{summary.stored:,} were there already")
+        parts.append(f"{summary.stored:,} were stored already")
     if summary.failed:
         parts.append(f"{summary.failed:,} failed (again with --retry-failed)")
     parts.append(f"{_clock(summary.seconds)} min")

@@ -222,6 +222,7 @@ function settled() {
     stateful: statefulReasons(),
     framesSeen: page.framesSeen,
     touched: takeTouched(),
+    layers: layerState(),
   };
 }
 
@@ -241,5 +242,6 @@ watchTouches();
 watchShadowRoots(observe);
 closeDoors();
 Object.defineProperty(window, "__framepress", { value: Object.freeze({
+  looks, namesAt, setLayers, showLayer, restLook, elementsAt, seenAt, effectsAt,
   status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
 }) });

@@ -200,7 +200,7 @@ function seekAnimations(timeS) {
       if (timeMs === entry.timeMs) continue;
       animation.currentTime = timeMs;
       entry.timeMs = timeMs;
-      touch();
+      touch(animation.effect?.target);
     }
   }
 }
@@ -279,6 +279,6 @@ function seekSvg(timeS) {
     if (svg.ownerSVGElement || !svg.querySelector("animate, animateTransform, animateMotion, set")) continue;
     svg.pauseAnimations();
     svg.setCurrentTime(Math.max(0, timeS - timedStartOf(svg)));
-    touch();
+    touch(svg);
   }
 }

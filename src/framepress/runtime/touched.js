@@ -5,17 +5,27 @@
 // unchanged only if both agree. What cannot be seen from here (pixels of a canvas, rules edited in place) is
 // left to the compositor, or, where such things exist, every frame counts as touched.
 
-const touched = { now: true, observer: null };
+//
+// What was touched is remembered too, for layers (`layers.js`): `targets` holds the elements, `all` is true if
+// something was touched that belongs to no element.
 
-function touch() {
+const touched = { now: true, all: true, targets: new Set(), observer: null };
+
+function touch(target) {
   touched.now = true;
+  if (target) touched.targets.add(target);
+  else touched.all = true;
 }
+
+// Marks of ours that say what belongs to which layer; they change nothing that an author could see.
+const LAYER_MARK = "data-fp-";
 
 // Surfaces whose pixels change without a trace in the document.
 const OPAQUE = "canvas, iframe, object, embed, video";
 
 function isReal(record) {
   if (record.type === "attributes") {
+    if (record.attributeName.startsWith(LAYER_MARK)) return false;
     return record.target.getAttributeNS(record.attributeNamespace, record.attributeName) !== record.oldValue;
   }
   if (record.type === "characterData") return record.target.data !== record.oldValue;
@@ -27,9 +37,7 @@ function isReal(record) {
 }
 
 function watchTouches() {
-  touched.observer = new MutationObserver((records) => {
-    if (!touched.now && records.some(isReal)) touch();
-  });
+  touched.observer = new MutationObserver(noteMutations);
   observe(document);
   for (const name of ["insertRule", "deleteRule", "replaceSync", "replace"]) {
     const original = CSSStyleSheet.prototype[name];
@@ -38,7 +46,17 @@ function watchTouches() {
       return original.apply(this, parts);
     });
   }
-  document.addEventListener("scroll", touch, true);
+  document.addEventListener("scroll", () => touch(), true);
+}
+
+function noteMutations(records) {
+  for (const record of records) if (isReal(record)) touch(elementOf(record.target));
+}
+
+// The element that a change of a node shows in; null: the document itself.
+function elementOf(node) {
+  if (node.nodeType === 1) return node;
+  return node.parentElement ?? node.host ?? null;
 }
 
 function observe(root) {
@@ -48,10 +66,19 @@ function observe(root) {
   });
 }
 
-// What was touched since the last call; at the end of each seek.
+// Whether anything was touched since the last call; at the end of each seek.
 function takeTouched() {
-  if (touched.observer.takeRecords().some(isReal) || document.querySelector(OPAQUE)) touch();
+  noteMutations(touched.observer.takeRecords());
+  for (const element of document.querySelectorAll(OPAQUE)) touch(element);
   const { now } = touched;
   touched.now = false;
   return now;
+}
+
+// What was touched since the last call of this function; null: something that belongs to no element.
+function takeTargets() {
+  const targets = touched.all ? null : touched.targets;
+  touched.all = false;
+  touched.targets = new Set();
+  return targets;
 }

@@ -1,0 +1,1 @@
+"""What a row costs when clips share most of their pictures. Entry point: `../measure.py`."""

@@ -1,0 +1,104 @@
+"""The compositions of the cases: `examples/card`, and what few words make of it.
+
+Every edit names a text that stands in the card exactly once, so a change of the card that would make a case
+mean something else is an error here.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+CARD = Path(__file__).resolve().parents[3] / "examples" / "card"
+
+#: Moment and length, in seconds, of the personal part of `window`. It crosses the boundary of two groups of
+#: pictures (at 4 s), as it would in a film that was not made for a benchmark.
+WINDOW_START_S, WINDOW_LENGTH_S = 2.5, 2.0
+
+_PERSONAL = (
+    '<img class="avatar"',
+    '<div class="name-box"',
+    '<div class="count rise"',
+    '<p class="tier rise"',
+    '<p class="next rise"',
+    '<div class="bar"',
+    '<div class="knob"',
+    '<p class="left"',
+)
+
+
+class CompositionError(Exception):
+    """The card is not as an edit expects it."""
+
+
+def write_composition(name: str, folder: Path) -> Path:
+    """Write the composition called `name` with its files into `folder`, afresh; returns its HTML file."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(CARD, folder, ignore=shutil.ignore_patterns("*.json", "*.py", "template.html"))
+    file = folder / "card.html"
+    file.write_text(COMPOSITIONS[name](file.read_text(encoding="utf-8")), encoding="utf-8")
+    return file
+
+
+def _card(text: str) -> str:
+    return text
+
+
+def _still(text: str) -> str:
+    """Nothing moves behind the member's own parts once the rings have arrived."""
+    return _style(text, ".glow, .orbits .turn { animation: none; }")
+
+
+def _window(text: str) -> str:
+    """Personal for two of six seconds, the background moving throughout."""
+    for start in _PERSONAL:
+        timed = f' data-start="{WINDOW_START_S}" data-duration="{WINDOW_LENGTH_S}"'
+        text = _edit(text, start, start + timed)
+    text = _edit(text, 'data-from="1.2" data-to="3.2"', 'data-from="2.6" data-to="4"')
+    return _style(
+        text,
+        ".bar { animation: appear 0.3s 0.1s both, fill 1.2s 0.2s var(--climb) both; }\n"
+        "  .knob { animation: pop 0.3s 0.1s var(--soft) both, slide 1.2s 0.2s var(--climb) both; }\n"
+        "  .left { animation-delay: 0.9s; }",
+    )
+
+
+def _everything(text: str) -> str:
+    """A background of the row's own under all that is translucent: no pixel is shared."""
+    text = _declare(text, '"TINT": {"type": "color", "default": "#08252f"}')
+    return _edit(text, '<div class="night">', '<div class="night" style="background: {{$TINT}}">')
+
+
+def _campaign(text: str) -> str:
+    """One line that is the same for all rows of a run, and another one in the next run."""
+    text = _declare(text, '"CAMPAIGN": {"type": "string", "default": "What a year,"}')
+    return _edit(text, ">What a year,<", ">{{$CAMPAIGN}}<")
+
+
+COMPOSITIONS: dict[str, Callable[[str], str]] = {
+    "card": _card,
+    "still": _still,
+    "window": _window,
+    "everything": _everything,
+    "campaign": _campaign,
+}
+
+
+def _declare(text: str, declaration: str) -> str:
+    last = re.compile(r'("AVATAR": \{[^}]*\})')
+    changed, count = last.subn(lambda found: f"{found[1]},\n  {declaration}", text)
+    if count != 1:
+        raise CompositionError(f"the declaration of AVATAR stands {count} times in the card; expected once")
+    return changed
+
+
+def _style(text: str, rules: str) -> str:
+    return _edit(text, "</style>", f"  {rules}\n</style>")
+
+
+def _edit(text: str, old: str, new: str) -> str:
+    if (count := text.count(old)) != 1:
+        raise CompositionError(f"{old!r} stands {count} times in the card; expected once")
+    return text.replace(old, new)

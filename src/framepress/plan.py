@@ -1,0 +1,189 @@
+"""The document that says how the rows of a group are rendered; immutable, named by its digest.
+
+As JSON (`Plan.to_json`): the fields of `Plan` by their names, rectangles as ``[x, y, width, height]``, the
+rate as ``"30/1"``, pictures as base64. It holds no value of any row: groups are known by a digest.
+
+    plan key      piece key "plan" of environment, composition, settings, personal variables, and the digest
+                  of the values of all others
+    plan digest   digest of the plan's bytes; it stands in the provenance of every clip made by it
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from framepress import keys
+from framepress.rects import Rect
+
+#: Raised when plans of before must not be used any more. 1: the first.
+PLAN_VERSION = 1
+
+#: How far reuse may go, least first: not at all; overlays on plates; finished segments too.
+LEVELS = ("off", "frames", "segments")
+
+#: Rows below which a plan costs more than it saves: it takes about as long as three clips on the plain path.
+GROUP_ROWS_MIN = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """A moment at which the rest of every row's picture is compared.
+
+    Attributes:
+        picture: PNG of everything that is not personal, at a quarter of the size.
+        look: of the same as one number, styles included.
+    """
+
+    frame: int
+    picture: bytes
+    look: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """See the head of the module.
+
+    Attributes:
+        environment, composition: digests.
+        width, height: of the picture, pixels. css_width: of the composition.
+        group: digest of what the rows of the group share (`group_digest`). variables: those that differ.
+        personal: places of the personal elements. names: what people call them.
+        areas: where each of them has painted in the survey, at any time.
+        above: places of elements that are painted over personal ones, and are the same for all.
+        plate: key of the piece with the frames that all rows share. slots: which of its pictures each frame
+            shows.
+        overlay: key of the piece with the pictures of `above`; None: there is none.
+        rest: per frame, how everything else looks, as one number.
+        personal_frames: first and last frame of each personal element, [first, last]; empty: never seen.
+        stateful: why the page cannot be entered in the middle.
+        samples: rows that were surveyed.
+    """
+
+    environment: str
+    composition: str
+    width: int
+    height: int
+    css_width: int
+    fps: Fraction
+    frame_count: int
+    group: str
+    variables: tuple[str, ...]
+    personal: tuple[str, ...]
+    names: tuple[str, ...]
+    areas: tuple[Rect | None, ...]
+    above: tuple[str, ...]
+    plate: str
+    slots: tuple[int, ...]
+    overlay: str | None
+    rest: tuple[int, ...]
+    checks: tuple[Check, ...]
+    personal_frames: tuple[tuple[int, ...], ...]
+    stateful: tuple[str, ...]
+    samples: int
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the picture per CSS pixel."""
+        return self.width / self.css_width
+
+    @cached_property
+    def digest(self) -> str:
+        return keys.digest_bytes(self.to_json())
+
+    def to_json(self) -> bytes:
+        """The plan's bytes; equal plans have equal ones."""
+        document = {one.name: _plain(getattr(self, one.name)) for one in fields(self)}
+        return keys.canonical_json({**document, "format": PLAN_VERSION})
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Plan:
+        """Read `to_json`.
+
+        Raises:
+            ValueError: it is not a plan of this version.
+        """
+        try:
+            facts: dict[str, Any] = json.loads(data)
+            if not isinstance(facts, dict) or facts.pop("format") != PLAN_VERSION:
+                raise ValueError("a plan of another version")
+            return cls(**{one.name: _READERS.get(one.name, _same)(facts[one.name]) for one in fields(cls)})
+        except (KeyError, TypeError) as exc:
+            raise ValueError("not a plan") from exc
+
+
+def _plain(value: object) -> object:
+    match value:
+        case Rect():
+            return [value.x, value.y, value.width, value.height]
+        case Check():
+            picture = base64.b64encode(value.picture).decode("ascii")
+            return {"frame": value.frame, "look": value.look, "picture": picture}
+        case tuple():
+            return [_plain(item) for item in value]
+    return value
+
+
+def _same(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "fps": Fraction,
+    "areas": lambda areas: tuple(Rect(*area) if area is not None else None for area in areas),
+    "checks": lambda checks: tuple(
+        Check(check["frame"], base64.b64decode(check["picture"]), check["look"]) for check in checks
+    ),
+    "personal_frames": lambda spans: tuple(tuple(span) for span in spans),
+}
+
+
+# ---- groups -------------------------------------------------------------------------------------
+
+
+def group_digest(values: Mapping[str, str], personal: Sequence[str]) -> str:
+    """What rows of one group have in common: the values of all variables that are not personal, as a
+    digest.
+    """
+    shared = {name: value for name, value in values.items() if name not in personal}
+    return keys.digest_bytes(keys.canonical_json(shared))
+
+
+def plan_key(
+    environment: str, composition: str, settings: Mapping[str, object], personal: Sequence[str], group: str
+) -> str:
+    """The key under which the plan of a group is kept."""
+    return keys.piece_key(
+        "plan",
+        environment=environment,
+        composition=composition,
+        settings=settings,
+        personal=sorted(personal),
+        group=group,
+        version=PLAN_VERSION,
+    )
+
+
+def spans(frames_of: Mapping[str, set[int]], roots: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+    """First and last frame at which each of `roots`, or something inside, paints."""
+    result = []
+    for root in roots:
+        seen = [
+            f
+            for place, frames in frames_of.items()
+            if place == root or place.startswith(f"{root}/")
+            for f in frames
+        ]
+        result.append((min(seen), max(seen)) if seen else ())
+    return tuple(result)
+
+
+def check_frames(frame_count: int, count: int = 5) -> tuple[int, ...]:
+    """The moments at which every row is compared with its plate: evenly spread, and the last frame."""
+    spread = {frame_count * (2 * k + 1) // (2 * count) for k in range(count)}
+    return tuple(sorted(spread | {frame_count - 1}))

@@ -1,0 +1,333 @@
+"""One row by its plan: the rest is checked, the personal layer captured, put on the plate, encoded.
+
+The row's page is compared with the plan at every frame (how everything that is not personal looks) and at a
+few moments by pixels. What does not fit raises `PlanMisfit` (this row is rendered plain) or `PlanWrong` (the
+plan is given up).
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from framepress.above_pieces import unpack_above
+from framepress.agreement import largest_area
+from framepress.cache import Cache
+from framepress.composite import Canvas, Overlay, blend, read_overlay
+from framepress.encode import EncoderSettings, GopEncoder
+from framepress.errors import CacheFault, PlanMisfit, PlanWrong
+from framepress.frames_to_segments import EncodedFrames, side_by_side
+from framepress.layered import LayerFrame, OverlayPng, PersonalLayer, picture_that_stays
+from framepress.page import Page
+from framepress.pictures import PictureReader, frame_summary
+from framepress.plan import LEVELS, Plan
+from framepress.plate import Plate
+from framepress.segment_pieces import pack_segment, segment_key, unpack_segment
+
+#: Size of the pictures that are compared at a few moments, against the picture itself.
+CHECK_SCALE = 0.25
+
+#: Code values by which a pixel of such a picture may differ, and connected pixels that may differ by more: a
+#: region is drawn in other tiles than the whole, and gradients differ by up to 2.
+CHECK_OFF_MAX, CHECK_AREA_MAX = 6, 2
+
+#: Times that the rest of a row is looked at before a plan is given up for it: a machine at work may show a
+#: picture before all of it is drawn, and a plan costs as much as several clips.
+REST_TRIES = 2
+
+#: Decoded overlays that are kept: each is of one part of one row, and is used until that part changes.
+OVERLAYS_KEPT = 64
+
+#: CSS pixels by which parts are larger at the second try, if something was painted on the edge of one.
+EDGE_MARGIN = 64
+
+
+class InkOutside(Exception):
+    """Something is painted on the edge of a captured part, so there may be more outside."""
+
+
+@dataclass
+class PlannedFrames:
+    """What became of a row.
+
+    Attributes:
+        captures: parts that were captured. captured_count: frames of which at least one part was.
+        stored_segments: GOPs that were there already.
+        level: how far reuse went, one of `plan.LEVELS`.
+    """
+
+    encoded: EncodedFrames = field(default_factory=EncodedFrames)
+    captures: int = 0
+    stored_segments: int = 0
+    level: str = "frames"
+
+
+class LoadedPlan:
+    """A plan with its pieces open. Not shared between processes; the plate's pages are."""
+
+    def __init__(self, plan: Plan, plate: Path, above: Sequence[Sequence[OverlayPng]] | None) -> None:
+        self.plan = plan
+        self.plate = Plate(plate, plan.slots, plan.width, plan.height)
+        self._above = above
+        self._overlays = OverlayReader(plan.width, plan.height)
+
+    @classmethod
+    def load(cls, plan: Plan, cache: Cache) -> LoadedPlan | None:
+        """Open the pieces of a plan; None: they are not (all) in the cache."""
+        plate = cache.get("plate", plan.plate)
+        above = cache.get_bytes("overlay", plan.overlay) if plan.overlay is not None else None
+        if plate is None or (plan.overlay is not None and above is None):
+            return None
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            return cls(plan, plate, unpack_above(above) if above is not None else None)
+        return None
+
+    def above(self, index: int) -> list[Overlay]:
+        """What is painted over everything personal at a frame."""
+        return self._overlays.read(self._above[index]) if self._above is not None else []
+
+
+class OverlayReader:
+    """Decodes overlays, each once as long as it is in use. Used by one thread.
+
+    Args:
+        width, height: of the whole picture.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._reader = PictureReader(width, height)
+        self._size = (width, height)
+        self._read: OrderedDict[int, tuple[OverlayPng, Overlay | None]] = OrderedDict()
+
+    def read(self, captured: Sequence[OverlayPng]) -> list[Overlay]:
+        """Those of the overlays that show anything."""
+        found = []
+        for one in captured:
+            if id(one) not in self._read:
+                self._read[id(one)] = (one, read_overlay(self._reader, one.png, one.rect, self._size))
+                if len(self._read) > OVERLAYS_KEPT:
+                    self._read.popitem(last=False)
+            overlay = self._read[id(one)][1]
+            if overlay is not None:
+                found.append(overlay)
+        return found
+
+
+class Compositor:
+    """Puts overlays on the frames of a plate. Used by one thread."""
+
+    def __init__(self, loaded: LoadedPlan) -> None:
+        plan = loaded.plan
+        self._loaded = loaded
+        self._overlays = OverlayReader(plan.width, plan.height)
+        self.canvas = Canvas(plan.width, plan.height)
+
+    def overlays(self, frame: LayerFrame) -> list[Overlay]:
+        """The overlays of a frame that show anything.
+
+        Raises:
+            InkOutside: one may go on outside of what was captured.
+        """
+        found = self._overlays.read(frame.overlays)
+        for overlay in found:
+            if overlay.touches_edge:
+                raise InkOutside(f"frame {frame.index}, {overlay.rect}")
+        return found
+
+    def draw(self, index: int, overlays: Sequence[Overlay]) -> None:
+        """Fill the canvas with a frame."""
+        self.canvas.fill(self._loaded.plate.frame(index))
+        for overlay in (*overlays, *self._loaded.above(index)):
+            blend(self.canvas.planes, overlay)
+
+
+class _Writer:
+    """Takes frames of the personal layer in order and makes segments. Used by one thread at a time."""
+
+    def __init__(
+        self, loaded: LoadedPlan, settings: EncoderSettings, gops: Sequence[range], cache: Cache, level: str
+    ) -> None:
+        self._settings = settings
+        self._gops = deque(gops)
+        self._cache = cache
+        self._level = level
+        self._loaded = loaded
+        self._compositor = Compositor(loaded)
+        self._encoder: GopEncoder | None = None
+        #: Frames of this GOP that show nothing personal, as long as none has.
+        self._bare: list[int] = []
+        self.done = PlannedFrames(level=level)
+
+    def take(self, frame: LayerFrame) -> None:
+        began = time.perf_counter()
+        self.done.captures += frame.captured
+        self.done.encoded.captured_count += frame.captured > 0
+        overlays = self._compositor.overlays(frame)
+        if self._encoder is None and not overlays and self._level == "segments":
+            self._bare.append(frame.index)
+        else:
+            self._flush_bare()
+            self._add(frame.index, overlays)
+        if frame.index == self._gops[0][-1]:
+            self._close(self._gops[0])
+            self._gops.popleft()
+        self.done.encoded.encode_s += time.perf_counter() - began
+
+    def _flush_bare(self) -> None:
+        bare, self._bare = self._bare, []
+        for index in bare:
+            self._add(index, [])
+
+    def _add(self, index: int, overlays: Sequence[Overlay]) -> None:
+        if self._encoder is None:
+            self._encoder = GopEncoder(self._settings)
+        self._compositor.draw(index, overlays)
+        picture = self._compositor.canvas.frame
+        gop = self._gops[0]
+        if index == gop.start:
+            self.done.encoded.summaries[gop.start] = frame_summary(picture)
+        self._encoder.add(picture)
+
+    def _close(self, gop: range) -> None:
+        encoded = self.done.encoded
+        if self._encoder is not None:
+            encoded.segments[gop.start] = self._encoder.finish()
+            self._encoder = None
+            return
+        plan = self._loaded.plan
+        facts = {"environment": plan.environment, "plate": plan.plate, "overlay": plan.overlay}
+        key = segment_key(facts, gop, self._settings)
+        stored = self._cache.get_bytes("segment", key)
+        if stored is not None:
+            with suppress(struct.error, ValueError):
+                encoded.segments[gop.start], encoded.summaries[gop.start] = unpack_segment(stored)
+                self._bare = []
+                self.done.stored_segments += 1
+                return
+        self._flush_bare()
+        assert self._encoder is not None
+        segment = encoded.segments[gop.start] = self._encoder.finish()
+        self._encoder = None
+        with suppress(CacheFault):
+            self._cache.put_bytes("segment", key, pack_segment(segment, encoded.summaries[gop.start]))
+
+
+def encode_planned(
+    page: Page,
+    loaded: LoadedPlan,
+    settings: EncoderSettings,
+    gops: Sequence[range],
+    cache: Cache,
+    *,
+    level: str,
+    on_frame: Callable[[LayerFrame], None] = lambda _: None,
+) -> PlannedFrames:
+    """Make all segments of the row whose page is open.
+
+    Args:
+        level: "frames" or "segments".
+
+    Raises:
+        PlanMisfit: the row cannot be made by the plan. PlanWrong: the plan is wrong.
+        PageError, FrameTimeout, BrowserCrash, EncodeError.
+    """
+    assert level in LEVELS[1:]
+    plan = loaded.plan
+    for margin in (0, EDGE_MARGIN):
+        writer = _Writer(loaded, settings, gops, cache, level)
+        size = (plan.width, plan.height)
+        layer = PersonalLayer(page, plan.personal, scale=plan.scale, size=size, margin=margin)
+        frames = (_checked(frame, plan) for frame in layer.frames(range(plan.frame_count), plan.fps))
+        try:
+            side_by_side(frames, writer.take, on_frame)
+            break
+        except InkOutside:
+            if margin or page.stateful:
+                raise PlanMisfit(
+                    "Something personal is painted beyond the parts of the picture that are captured.",
+                    rule="ink-outside",
+                ) from None
+    return writer.done
+
+
+def _checked(frame: LayerFrame, plan: Plan) -> LayerFrame:
+    if frame.rest != plan.rest[frame.index]:
+        raise PlanWrong(
+            f"At frame {frame.index}, elements that were taken for common to all rows look different.",
+            plan=plan.digest,
+            rule="rest-differs",
+        )
+    return frame
+
+
+# ---- the rest of the picture --------------------------------------------------------------------
+
+
+def look_at_rest(
+    page: Page, personal: Sequence[str], frames: Sequence[int], fps: Fraction
+) -> list[tuple[bytes, int]]:
+    """The rest of the open page at some frames: a picture at a quarter of the size, and its looks as a
+    number.
+    """
+    page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
+    page.evaluate('__framepress.showLayer("rest")')
+    size = page.look_at(None, scale=CHECK_SCALE)
+    found = []
+    wanted = set(frames)
+    settled = False
+    # A stateful page passes through every frame on its way.
+    for index in range(max(frames) + 1) if page.stateful else sorted(wanted | {0}):
+        page.seek(index, fps)
+        if index in wanted:
+            look = int(page.evaluate("__framepress.restLook(true)"))
+            if not settled:
+                # The view was moved: tiles of the first picture may not be there yet.
+                picture_that_stays(page, index, size)
+                settled = True
+            found.append((page.picture(index, size), look))
+    return found
+
+
+def check_rest(page: Page, plan: Plan) -> None:
+    """Compare the rest of the open page with the plan's at its moments.
+
+    Raises:
+        PlanWrong: it differs.
+    """
+    frames = [check.frame for check in plan.checks]
+    misfit = ""
+    for _ in range(1 if page.stateful else REST_TRIES):
+        misfit = _rest_misfit(plan, look_at_rest(page, plan.personal, frames, plan.fps))
+        if not misfit:
+            return
+    raise PlanWrong(misfit, plan=plan.digest, rule="rest-differs")
+
+
+def _rest_misfit(plan: Plan, found: Sequence[tuple[bytes, int]]) -> str:
+    """What is wrong with the rest of a row at the first moment at which it is not that of the plan, or ""."""
+    for check, (picture, look) in zip(plan.checks, found, strict=True):
+        if look != check.look:
+            what = "elements that were taken for common to all rows have another style"
+        elif picture != check.picture and not _alike(picture, check.picture):
+            what = "the picture beside the personal elements is not the one that all rows share"
+        else:
+            continue
+        return f"At frame {check.frame}, {what}."
+    return ""
+
+
+def _alike(one: bytes, other: bytes) -> bool:
+    a, b = (PictureReader(2, 2).decode_png(png).to_ndarray(format="rgb24") for png in (one, other))
+    if a.shape != b.shape:
+        return False
+    off = np.abs(a.astype(np.int16) - b.astype(np.int16)).max(axis=2) > CHECK_OFF_MAX
+    return largest_area(off)[0] <= CHECK_AREA_MAX

@@ -1,0 +1,137 @@
+// The layers of a page: what is personal, and the rest that all rows share.
+//
+// Nothing is ever made visible that was not. A layer is shown by clipping away what belongs to the other, and by
+// keeping the ancestors of what is shown from painting themselves. Clipping leaves styles, boxes and the answers
+// that scripts get as they were, but for `clip-path` itself.
+
+const PERSONAL = "data-fp-personal";
+const PATH = "data-fp-path";
+
+// `watched`: each seek says how the personal elements look and where they paint, which takes a while.
+const layers = { personal: [], shown: "", watched: false, hashes: [], sheet: null };
+
+// Definitions paint nothing themselves, and a clip on a `clipPath` would cut what refers to it.
+const DEFINITIONS = "defs, clipPath, mask, pattern, linearGradient, radialGradient, filter, marker, symbol, script, style";
+
+function layerSheet() {
+  const on = ":root[data-fp-layer=personal]";
+  const others = `> :not([${PATH}], [${PERSONAL}], ${DEFINITIONS}) { clip-path: inset(100%) !important; }`;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`
+    ${on}[${PATH}], ${on} [${PATH}] {
+      background: none !important; border-color: transparent !important; border-image-source: none !important;
+      box-shadow: none !important; outline-color: transparent !important; column-rule-color: transparent !important;
+    }
+    ${on}[${PATH}]::before, ${on}[${PATH}]::after, ${on} [${PATH}]::before, ${on} [${PATH}]::after,
+    ${on} [${PATH}]::marker { visibility: hidden !important; }
+    ${on}[${PATH}] ${others}
+    ${on} [${PATH}] ${others}
+    :root[data-fp-layer=rest] [${PERSONAL}] { clip-path: inset(100%) !important; }`);
+  return sheet;
+}
+
+// Say which elements are personal; by place, since a script may build them anew.
+function setLayers(personal) {
+  Object.assign(layers, { personal, shown: "", hashes: personal.map(() => -1) });
+  layers.sheet ??= layerSheet();
+  for (const mark of [PERSONAL, PATH]) {
+    for (const element of document.querySelectorAll(`[${mark}]`)) element.removeAttribute(mark);
+  }
+  markAll();
+  takeTargets();
+}
+
+function markAll() {
+  if (!document.adoptedStyleSheets.includes(layers.sheet)) {
+    document.adoptedStyleSheets = [...document.adoptedStyleSheets, layers.sheet];
+  }
+  for (const place of layers.personal) {
+    const element = elementAt(place);
+    if (!element || element.hasAttribute(PERSONAL)) continue;
+    element.setAttribute(PERSONAL, "");
+    for (let up = element.parentElement; up && !up.hasAttribute(PATH); up = up.parentElement) up.setAttribute(PATH, "");
+  }
+}
+
+function showLayer(name, watched = false) {
+  layers.shown = name;
+  layers.watched = watched;
+  document.documentElement.setAttribute("data-fp-layer", name);
+}
+
+// ---- every frame --------------------------------------------------------------------------------
+
+function isTouched(root, targets) {
+  if (targets === null) return true;
+  for (const target of targets) if (root.contains(target) || target.contains(root)) return true;
+  return false;
+}
+
+// For each personal element: whether it may look different from the last time this was asked, and where it paints.
+function personalState(targets) {
+  return layers.personal.map((place, index) => {
+    const root = elementAt(place);
+    if (!root || !hasBox(root)) return remember(index, 0, false, null);
+    const state = { a: 1, b: 2 };
+    let ink = null;
+    const found = [];
+    walkElements(root, place, found);
+    for (const [element] of found) {
+      if (!hasBox(element)) continue;
+      const look = lookOf(element, true);
+      hashInto(state, String(look.hash));
+      ink = joined(ink, inkOf(element, look));
+    }
+    const opaque = root.matches(OPAQUE) || root.querySelector(OPAQUE) !== null;
+    return remember(index, hashNumber(state), opaque || isTouched(root, targets), ink);
+  });
+}
+
+function remember(index, hash, touchedNow, ink) {
+  const changed = layers.hashes[index] !== hash;
+  layers.hashes[index] = hash;
+  return { changed: changed || (touchedNow && hash !== 0), ink };
+}
+
+// The look of everything that is not personal in one number. Ancestors of what is shown paint nothing while they
+// are only a path, so their style is left out; their boxes are not.
+function restLook(styled) {
+  const state = { a: 3, b: 4 };
+  const found = [];
+  walkRest(document.documentElement, found);
+  const bare = layers.shown === "personal" ? PATH : "data-fp-none";
+  for (const element of found) {
+    if (hasBox(element)) hashInto(state, String(lookOf(element, styled && !element.hasAttribute(bare)).hash));
+  }
+  return hashNumber(state);
+}
+
+function walkRest(element, into) {
+  if (element.hasAttribute(PERSONAL)) return;
+  into.push(element);
+  for (const child of [...(shadowRootOf(element)?.children ?? []), ...element.children]) {
+    if (!NO_LOOK.has(child.tagName)) walkRest(child, into);
+  }
+}
+
+// The state of the layers after a seek; null: there are none.
+function layerState() {
+  const targets = takeTargets();
+  if (layers.shown === "") return null;
+  markAll();
+  if (!layers.watched) return null;
+  // With styles: what a script does to one frame of one row must show, and boxes do not say a colour.
+  return { personal: personalState(targets), rest: restLook(true) };
+}
+
+// Elements at a point of the page, topmost first, whatever they say of pointers.
+function elementsAt(x, y) {
+  const everything = new CSSStyleSheet();
+  everything.replaceSync("* { pointer-events: auto !important; }");
+  const adopted = document.adoptedStyleSheets;
+  document.adoptedStyleSheets = [...adopted, everything];
+  const stack = document.elementsFromPoint(x, y);
+  document.adoptedStyleSheets = adopted;
+  const places = new Map(allElements());
+  return stack.filter((element) => places.has(element)).map((element) => places.get(element));
+}

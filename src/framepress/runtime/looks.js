@@ -1,0 +1,287 @@
+// How every element looks at this moment, as numbers that can be compared between rows: its own text, its box,
+// its style as computed. Two rows whose numbers agree at an element agree in its picture, but for what only
+// pixels know (a canvas, a video, a frame).
+//
+// An element is named by its place: "0/2/1" is the second child of the third child of the root element.
+
+const NO_LOOK = new Set(["HEAD", "SCRIPT", "STYLE", "TEMPLATE", "META", "LINK", "TITLE", "BASE", "NOSCRIPT", "AUDIO", "SOURCE", "TRACK", "PARAM", "BR", "WBR"]);
+
+// Attributes that show in a picture, if at all, through style, text or box, which are looked at themselves.
+const QUIET_ATTRIBUTE = /^(?:style|class|id|title|alt|lang|dir|name|role|type|loading|decoding|fetchpriority|crossorigin|tabindex|(?:data|aria)-.*|on.*)$/;
+
+// Properties that an element without text, borders and shapes of its own does not show.
+const INHERITED = [
+  "color", "fill", "fill-opacity", "fill-rule", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray",
+  "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "font-family", "font-size", "font-weight", "font-style",
+  "font-stretch", "font-feature-settings", "font-variation-settings", "font-variant", "font-kerning",
+  "letter-spacing", "word-spacing", "line-height", "text-align", "text-indent", "text-transform", "text-shadow",
+  "text-anchor", "text-wrap", "white-space", "word-break", "overflow-wrap", "direction", "writing-mode", "list-style-type",
+  "list-style-image", "paint-order", "-webkit-text-fill-color", "-webkit-text-stroke-width", "-webkit-text-stroke-color",
+];
+const OWN = [
+  "display", "visibility", "opacity", "background-color", "background-image", "background-position", "background-size",
+  "background-repeat", "background-clip", "background-blend-mode", "border-top-left-radius", "border-top-right-radius",
+  "border-bottom-left-radius", "border-bottom-right-radius", "border-image-source", "box-shadow", "filter",
+  "backdrop-filter", "mask-image", "mask-size", "mask-position", "clip-path", "mix-blend-mode", "isolation", "transform",
+  "translate", "rotate", "scale", "perspective", "transform-style", "z-index", "overflow-x", "overflow-y", "object-fit",
+  "object-position", "text-overflow", "text-decoration-line", "text-decoration-color", "text-decoration-style",
+  "image-rendering", "stop-color", "stop-opacity", "flood-color", "vector-effect", "d", "r", "rx", "ry", "cx", "cy", "x", "y",
+];
+const SIDES = ["top", "right", "bottom", "left"];
+const PSEUDO = ["::before", "::after"];
+
+// Two independent 26-bit hashes of a text make one number that JSON carries exactly.
+function hashInto(state, text) {
+  let { a, b } = state;
+  for (let i = 0; i < text.length; i += 1) {
+    const code = text.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ code, 0x5bd1e995) ^ (b >>> 15);
+  }
+  state.a = Math.imul(a ^ 0x1f, 0x01000193);
+  state.b = Math.imul(b ^ 0x1f, 0x5bd1e995);
+}
+
+function hashNumber(state) {
+  return (state.a >>> 6) * 67108864 + (state.b >>> 6);
+}
+
+// ---- the elements -------------------------------------------------------------------------------
+
+// Every element that may have a picture, with its place, in document order; open and closed shadow trees too.
+function walkElements(root, place, into) {
+  into.push([root, place]);
+  const shadow = shadowRootOf(root);
+  if (shadow) walkChildren(shadow, `${place}/s`, into);
+  walkChildren(root, place, into);
+}
+
+function walkChildren(parent, place, into) {
+  let index = 0;
+  for (const child of parent.children) {
+    if (!NO_LOOK.has(child.tagName)) walkElements(child, `${place}/${index}`, into);
+    index += 1;
+  }
+}
+
+function shadowRootOf(element) {
+  if (element.shadowRoot) return element.shadowRoot;
+  for (const root of shadowRoots) if (root.host === element) return root;
+  return null;
+}
+
+function elementAt(place) {
+  let at = document.documentElement;
+  for (const step of place.split("/").slice(1)) {
+    at = step === "s" ? shadowRootOf(at) : at?.children[Number(step)];
+    if (!at) return null;
+  }
+  return at;
+}
+
+function allElements() {
+  const found = [];
+  walkElements(document.documentElement, "0", found);
+  return found;
+}
+
+// ---- one element --------------------------------------------------------------------------------
+
+function ownText(element) {
+  let text = "";
+  for (const node of element.childNodes) if (node.nodeType === 3) text += node.data;
+  return text.trim() === "" ? "" : text;
+}
+
+function isShape(element) {
+  return element.namespaceURI === "http://www.w3.org/2000/svg";
+}
+
+function styleInto(state, style, showsInherited) {
+  for (const name of OWN) hashInto(state, style.getPropertyValue(name));
+  if (showsInherited) for (const name of INHERITED) hashInto(state, style.getPropertyValue(name));
+  for (const side of SIDES) {
+    const width = style.getPropertyValue(`border-${side}-width`);
+    if (width === "0px") continue;
+    hashInto(state, width + style.getPropertyValue(`border-${side}-style`) + style.getPropertyValue(`border-${side}-color`));
+  }
+  if (style.outlineStyle !== "none") hashInto(state, `${style.outlineWidth}${style.outlineColor}${style.outlineOffset}`);
+}
+
+function attributesInto(state, element) {
+  for (const { name, value } of element.attributes) {
+    if (!QUIET_ATTRIBUTE.test(name)) hashInto(state, `${name}=${value}`);
+  }
+}
+
+// A canvas is compared by its pixels, where it lets itself be read.
+function contentInto(state, element) {
+  if (element.tagName === "IMG") hashInto(state, `${element.naturalWidth}x${element.naturalHeight}`);
+  if (element.tagName === "CANVAS") {
+    try {
+      hashInto(state, element.toDataURL());
+    } catch {
+      hashInto(state, "sealed");
+    }
+  }
+  if ("value" in element && typeof element.value === "string") hashInto(state, element.value);
+}
+
+// The box and the text of an element, relative to the page; null if it has none. The style is looked at only if
+// `styled`: it takes most of the time.
+function lookOf(element, styled) {
+  const state = { a: 0x811c9dc5, b: 0x9e3779b9 };
+  const box = element.getBoundingClientRect();
+  const text = ownText(element);
+  hashInto(state, element.tagName);
+  hashInto(state, `${box.x},${box.y},${box.width},${box.height}`);
+  const style = getComputedStyle(element);
+  const hidden = style.visibility !== "visible";
+  if (hidden) {
+    hashInto(state, "hidden");
+  } else {
+    if (text !== "") hashInto(state, text);
+    attributesInto(state, element);
+    contentInto(state, element);
+    if (styled) {
+      styleInto(state, style, text !== "" || isShape(element) || style.display === "list-item");
+      for (const pseudo of PSEUDO) {
+        const part = getComputedStyle(element, pseudo);
+        if (part.content === "none" || part.content === "normal") continue;
+        hashInto(state, part.content + part.width + part.height + part.inset);
+        styleInto(state, part, true);
+      }
+    }
+  }
+  return { hash: hashNumber(state), box, style, text, hidden };
+}
+
+// Ancestors with one of these paint what is in them as a whole: two halves of it do not add up.
+function isGroup(style) {
+  return style.opacity !== "1" || style.filter !== "none" || style.maskImage !== "none" || style.clipPath !== "none"
+    || style.mixBlendMode !== "normal" || style.backdropFilter !== "none" || style.backgroundClip.includes("text")
+    || style.transformStyle === "preserve-3d" || style.perspective !== "none" || style.webkitBoxReflect !== "none";
+}
+
+// Mixes with what is behind it, so it cannot be drawn without that.
+function mixes(style) {
+  return style.mixBlendMode !== "normal" || style.backdropFilter !== "none";
+}
+
+// ---- ink ----------------------------------------------------------------------------------------
+
+const PICTURES = /^(?:IMG|CANVAS|VIDEO|IFRAME|OBJECT|EMBED|INPUT|TEXTAREA|SELECT|BUTTON|PROGRESS|METER|HR|svg)$/;
+const LENGTH = /-?[\d.]+(?=px)/g;
+// A computed colour that shows nothing; "rgb(255, 204, 0)" does show.
+const CLEAR = /^rgba\(.*, 0\)$|^transparent$|\/ 0\)$/;
+
+function lengthsIn(text) {
+  return (text.match(LENGTH) ?? []).map(Number);
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, number) => total + Math.abs(number), 0);
+}
+
+// How far shadows reach on each side: left, top, right, bottom. A computed shadow is "colour x y blur spread".
+function shadowReach(text) {
+  const reach = [0, 0, 0, 0];
+  if (text === "none") return reach;
+  for (const shadow of text.split(/,(?![^(]*\))/)) {
+    if (shadow.includes("inset")) continue;
+    const [x = 0, y = 0, blur = 0, spread = 0] = lengthsIn(shadow.replace(/\([^)]*\)/g, ""));
+    const far = blur + spread;
+    [far - x, far - y, far + x, far + y].forEach((distance, side) => { reach[side] = Math.max(reach[side], distance); });
+  }
+  return reach;
+}
+
+// Room for a marker beside a list item. What is wider shows on the edge of what is captured, and is noticed there.
+const MARKER_EM = 5;
+
+function hasMarker(style) {
+  return style.listStyleType !== "none" || style.listStyleImage !== "none";
+}
+
+function paintsBox(element, style) {
+  return PICTURES.test(element.tagName) || isShape(element) || style.display === "list-item"
+    || style.backgroundImage !== "none" || !CLEAR.test(style.backgroundColor)
+    || style.boxShadow !== "none" || style.outlineStyle !== "none" || style.borderImageSource !== "none"
+    || SIDES.some((side) => style.getPropertyValue(`border-${side}-width`) !== "0px")
+    || PSEUDO.some((pseudo) => !/^(?:none|normal)$/.test(getComputedStyle(element, pseudo).content));
+}
+
+// Where an element itself may paint, [left, top, right, bottom] in CSS pixels of the page; null: nowhere. Text
+// paints where its lines are, whose height is that of the font, and a little beyond.
+function inkOf(element, look) {
+  if (look.hidden) return null;
+  const { box, style, text } = look;
+  let ink = null;
+  if (paintsBox(element, style)) {
+    const stroke = isShape(element) && style.stroke !== "none" ? sum(lengthsIn(style.strokeWidth)) : 0;
+    const outline = style.outlineStyle !== "none" ? sum(lengthsIn(`${style.outlineWidth} ${style.outlineOffset}`)) : 0;
+    ink = grownBy([box.left, box.top, box.right, box.bottom], shadowReach(style.boxShadow), stroke + outline + 1);
+    // A marker stands beside its item, on either side, and does not say how wide it is.
+    if (style.display === "list-item" && style.listStylePosition === "outside" && hasMarker(style)) {
+      const beside = MARKER_EM * Number.parseFloat(style.fontSize);
+      ink = [ink[0] - beside, ink[1], ink[2] + beside, ink[3]];
+    }
+  }
+  if (text !== "") {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const lines = range.getBoundingClientRect();
+    const beyond = 0.1 * Number.parseFloat(style.fontSize) + sum(lengthsIn(style.webkitTextStrokeWidth)) + 1;
+    const inked = grownBy([lines.left, lines.top, lines.right, lines.bottom], shadowReach(style.textShadow), beyond);
+    if (lines.width > 0) ink = joined(ink, inked);
+  }
+  if (ink && style.filter !== "none") ink = grownBy(ink, [0, 0, 0, 0], 3 * sum(lengthsIn(style.filter)));
+  return ink;
+}
+
+function grownBy(ink, reach, margin) {
+  return [ink[0] - reach[0] - margin, ink[1] - reach[1] - margin, ink[2] + reach[2] + margin, ink[3] + reach[3] + margin];
+}
+
+function joined(one, other) {
+  if (!one || !other) return one ?? other;
+  return [Math.min(one[0], other[0]), Math.min(one[1], other[1]), Math.max(one[2], other[2]), Math.max(one[3], other[3])];
+}
+
+function hasBox(element) {
+  return element.getClientRects().length > 0;
+}
+
+// ---- all of them, for the survey ----------------------------------------------------------------
+
+// One list per kind of fact, all of one length: an element is where it is in `places`.
+function looks() {
+  const places = [];
+  const hashes = [];
+  const ink = [];
+  const marks = [];
+  for (const [element, place] of allElements()) {
+    const boxed = hasBox(element);
+    const contents = !boxed && getComputedStyle(element).display === "contents";
+    if (!boxed && !contents) continue;
+    const look = lookOf(element, true);
+    places.push(place);
+    hashes.push(look.hash);
+    ink.push(boxed ? inkOf(element, look) : null);
+    marks.push((isGroup(look.style) ? 1 : 0) | (mixes(look.style) ? 2 : 0) | (look.text !== "" ? 4 : 0)
+      | (/^(?:inline|contents|ruby)/.test(look.style.display) && !look.style.display.startsWith("inline-") ? 8 : 0)
+      | (element.matches(OPAQUE) ? 16 : 0) | (isShape(element) && element.tagName !== "svg" ? 32 : 0));
+  }
+  return { places, hashes, ink, marks };
+}
+
+// What people call the elements at these places: tag, id and class as the author wrote them.
+function namesAt(places) {
+  return places.map((place) => {
+    const element = elementAt(place);
+    if (!element) return place;
+    const id = element.id ? `#${element.id}` : "";
+    const classes = [...element.classList].map((name) => `.${name}`).join("");
+    return `<${element.tagName.toLowerCase()}>${id || classes ? ` ${id}${classes}` : ""}`;
+  });
+}
