@@ -229,6 +229,7 @@ def test_a_row_that_goes_from_worker_to_worker_and_never_ends_is_dead(fleet: Fle
     assert dead["error"]["rule"] == "delivered-too-often"
 
 
+@pytest.mark.slow
 def test_another_environment_is_said_and_the_row_left_for_others(fleet: Fleet) -> None:
     fleet.send(numbered(1))
     with fleet.open_queue() as queue:
@@ -252,6 +253,7 @@ def plain(**fields: Any) -> Job:
     return Job("", uuid4().hex, json.dumps(fields).encode())
 
 
+@pytest.mark.slow
 def test_a_plain_message_is_rendered_from_a_served_folder(fleet: Fleet, tmp_path: Path) -> None:
     served = tmp_path / "templates"
     served.mkdir()
@@ -304,6 +306,7 @@ def test_what_a_message_may_not_say_is_refused_with_a_rule_and_nothing_is_writte
     assert list(tmp_path.rglob("*.mp4")) == []
 
 
+@pytest.mark.slow
 def test_a_row_that_a_worker_may_not_write_waits_for_another_and_is_found_among_the_dead(
     fleet: Fleet, tmp_path: Path
 ) -> None:

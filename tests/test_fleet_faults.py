@@ -69,6 +69,7 @@ def test_rows_survive_workers_that_are_killed(chaos: Chaos, program: Program) ->
     assert_all_right(chaos, program)
 
 
+@pytest.mark.slow
 def test_rows_survive_a_worker_that_is_killed(chaos: Chaos, program: Program) -> None:
     chaos.rows, chaos.workers, chaos.every_s, chaos.lease_s = ROWS_FEW, 1, 2.0, 4.0
     assert_all_right(chaos, program)
