@@ -31,7 +31,11 @@ def press(browser_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def surveys(ran: Ran) -> list[Surveyed]:
-    return [a.reply for a in ran.answers if isinstance(a.task, SurveyTask) and isinstance(a.reply, Surveyed)]
+    """What surveys gave; those that only looked whether something is known, and found nothing, are left out."""
+    answers = [
+        a.reply for a in ran.answers if isinstance(a.task, SurveyTask) and isinstance(a.reply, Surveyed)
+    ]
+    return [answer for answer in answers if answer.found is not None]
 
 
 def plans(ran: Ran) -> set[str | None]:
