@@ -525,14 +525,17 @@ SPECIAL = [
         voids=1,
     ),
     Danger(
-        "one name paints a canvas", knows("pen.fillRect(10, 10, 12, 12);"), rows=values(name=TWELVE), voids=1
+        "one name paints a canvas",
+        knows("pen.fillRect(10, 10, 12, 12);"),
+        rows=values(name=(*TWELVE, "Liv")),
+        voids=1,
     ),
     Danger(
         "one name makes a colour flash at one frame",
         knows(
             "addEventListener('hf-seek', (e) => { side.style.background = Math.round(e.detail.time * 10) === 5 ? '#f00' : '#ff8'; });"
         ),
-        rows=values(name=TWELVE),
+        rows=values(name=("Ann", "Ben", "Cleopatra", "Dora", "Eve", "Zed", "Gus", "Bo")),
         seconds="1.2",
         voids=1,
     ),

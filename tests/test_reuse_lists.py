@@ -31,7 +31,7 @@ def press(browser_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def surveys(ran: Ran) -> list[Surveyed]:
-    """What surveys gave; those that only looked whether something is known, and found nothing, are left out."""
+    """What surveys gave; those that only looked whether something is known, in vain, are left out."""
     answers = [
         a.reply for a in ran.answers if isinstance(a.task, SurveyTask) and isinstance(a.reply, Surveyed)
     ]
@@ -122,6 +122,7 @@ def test_without_a_cache_a_run_has_plans_of_its_own_and_leaves_nothing(press: Pr
         assert set(ran.paths().values()) == {"reuse"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", ["file", "setting", "value that all share"])
 def test_a_changed_input_finds_no_plan(press: Press, tmp_path: Path, change: str) -> None:
     danger = Danger(
@@ -165,6 +166,7 @@ def test_a_wrong_plan_is_given_up_and_what_it_made_is_made_again(press: Press, t
     assert later.bytes() == ran.bytes()
 
 
+@pytest.mark.slow
 def test_clips_of_a_plan_given_up_later_are_not_used(press: Press, tmp_path: Path) -> None:
     page, folder = CARD.write(tmp_path / "composition"), tmp_path / "cache"
     one = press.run(page, CARD.rows, tmp_path / "one", cache=folder)
@@ -177,6 +179,7 @@ def test_clips_of_a_plan_given_up_later_are_not_used(press: Press, tmp_path: Pat
         assert digest not in plans(again)
 
 
+@pytest.mark.slow
 def test_a_group_whose_plans_are_wrong_again_and_again_is_plain(press: Press, tmp_path: Path) -> None:
     action = " ".join(
         f"if (name.textContent === '{who}') {what}"

@@ -60,7 +60,7 @@ FURTHER_STRIDE = 3
 
 #: Of the pixels that the plain path captures, the share that reuse may capture at the most: beyond it,
 #: putting the picture together costs what is saved.
-CAPTURED_SHARE_MAX = 0.7
+CAPTURED_SHARE_MAX = 0.85
 
 #: Pixels that a capture costs on top of its area (3 ms against 50 ns a pixel).
 CAPTURE_PIXELS = 60_000
