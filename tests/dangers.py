@@ -410,7 +410,7 @@ PAINT = [
     ),
     Danger(
         "shadow DOM",
-        f"{SUN}<x-name></x-name><script>customElements.define('x-name', class extends HTMLElement {{"
+        f"{SUN}<x-name style='display:block'></x-name><script>customElements.define('x-name', class extends HTMLElement {{"
         "connectedCallback() { this.attachShadow({ mode: 'closed' }).innerHTML = "
         "`<style>p{position:absolute;left:20px;top:60px;color:#c00}</style><p>{{$NAME}}</p>`; } });</script>",
     ),
