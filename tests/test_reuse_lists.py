@@ -13,7 +13,7 @@ from dangers import NAMES, Danger, knows, values, within
 from framepress.cache import Cache
 from framepress.plan import Plan
 from framepress.shelf import Shelf, voided
-from framepress.survey import NoPlan
+from framepress.survey_bench import NoPlan
 from framepress.tasks import Surveyed, SurveyTask
 from lists import Press, Ran
 from program import Program

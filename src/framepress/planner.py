@@ -11,7 +11,7 @@ from framepress.errors import EnvironmentFault, InternalError, PlanWrong
 from framepress.groups import VOIDS_MAX, Group, Groups
 from framepress.ledger_rows import LedgerRow
 from framepress.shelf import void, voided
-from framepress.survey import VERIFIED
+from framepress.survey_looks import VERIFIED
 from framepress.tasks import Failed, PlainFramesTask, Reply, Surveyed, SurveyTask
 from framepress.variants import Variant
 
