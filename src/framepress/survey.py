@@ -222,7 +222,8 @@ class Survey:
     def _trial(self) -> tuple[int, tuple[int, int], int] | None:
         """The first frame at which composite and plain picture differ, where, and for which sample."""
         clip = self._known_clip()
-        frames = [clip.frame_count * (2 * k + 1) // (2 * TRIALS) for k in range(TRIALS)]
+        # A clip of a few frames has fewer moments.
+        frames = sorted({clip.frame_count * (2 * k + 1) // (2 * TRIALS) for k in range(TRIALS)})
         plates: dict[int, Packed] = {}
         above: Mapping[int, Sequence[OverlayPng]] = {}
         for number, sample in enumerate(self._samples[:2]):
