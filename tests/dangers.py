@@ -94,6 +94,7 @@ FAST = {
     "moved by hf-seek",
     "a page with animation frames alive",
     "the length depends on the row",
+    "three frames",
     "one name makes a colour flash at one frame",
 }
 
@@ -454,6 +455,7 @@ MOTION = [
         variables={"POINTS": {"type": "number", "default": "7"}},
         rows=values(points=[7, 12, 345, 6, 88, 1024]),
     ),
+    Danger("three frames", within(""), seconds="0.3"),
     Danger("half size", within("opacity:.8"), settings=RenderSettings(scale="0.5")),
     Danger("seven tenths of the size", within(""), settings=RenderSettings(scale="0.7")),
     Danger(
@@ -527,8 +529,10 @@ SPECIAL = [
     Danger(
         "one name paints a canvas",
         knows("pen.fillRect(10, 10, 12, 12);"),
-        rows=values(name=(*TWELVE, "Liv")),
-        voids=1,
+        rows=values(
+            name=(*TWELVE, "Liv", "Moe")
+        ),  # Chance samples Zed here: the canvas is personal from the start.
+        voids=0,
     ),
     Danger(
         "one name makes a colour flash at one frame",

@@ -260,7 +260,7 @@ def test_a_script_that_knows_row_400_of_1000(press: Press, tmp_path: Path) -> No
     danger = Danger(
         "thousand",
         "<p id=name style='position:absolute;left:4px;top:4px'>{{$NAME}}</p><b id=side style='position:"
-        "absolute;left:4px;bottom:4px'>all</b><script>if ('{{$NAME}}' === 'n0400')"
+        "absolute;left:4px;top:50px'>all</b><script>if ('{{$NAME}}' === 'n0400')"
         " document.getElementById('side').style.color = '#c00';</script>",
         width="160",
         height="90",
