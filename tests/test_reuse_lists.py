@@ -166,6 +166,21 @@ def test_a_wrong_plan_is_given_up_and_what_it_made_is_made_again(press: Press, t
     assert later.bytes() == ran.bytes()
 
 
+def test_clips_of_earlier_runs_fall_with_their_plan(press: Press, tmp_path: Path) -> None:
+    danger = Danger("special", knows("side.textContent = 'other';"), rows=values(name=TWELVE))
+    page, folder = danger.write(tmp_path / "composition"), tmp_path / "cache"
+    # The first list has nobody whom the page treats in a way of its own.
+    few = [row for row in danger.rows if row["name"] != "Zed"]
+    before = press.run(page, few, tmp_path / "out", cache=folder)
+    [wrong] = plans(before)
+    # Rows that are there already are looked up before the one that shows what is wrong is rendered.
+    ran = press.run(page, [*few, {"name": "Zed"}], tmp_path / "out", cache=folder)
+    assert {result.row for result in ran.told if result.path == "stored"} == set(range(1, len(few) + 1))
+    assert len(ran.notes) == 1
+    assert wrong not in plans(ran)
+    assert {result.path for result in ran.results.values()} == {"reuse"}
+
+
 @pytest.mark.slow
 def test_clips_of_a_plan_given_up_later_are_not_used(press: Press, tmp_path: Path) -> None:
     page, folder = CARD.write(tmp_path / "composition"), tmp_path / "cache"

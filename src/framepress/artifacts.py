@@ -7,6 +7,7 @@ An artifact lies under its row key, which says what was asked for; how it was ma
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from framepress.cache import Cache
@@ -46,6 +47,10 @@ class Artifacts:
             if found is None or not found.satisfies(row_key, self._demands):
                 return None
             return store.publish(path, name)
+
+    def refuse(self, plan: str) -> None:
+        """From now on what was made by this plan will not do."""
+        self._demands = replace(self._demands, voided=self._demands.voided | {plan})
 
     def share(self, row_key: str) -> None:
         """Send a clip that a worker has kept to the second level of the cache."""

@@ -276,11 +276,16 @@ class Batch:
         for number in self.ledger.twins(row.number):
             yield self._count(_failed_result(self.ledger.row(number), record))
 
+    def refuse(self, plan: str) -> None:
+        """A plan has been given up: what was made by it will not do for rows that are still to come."""
+        self.demands = replace(self.demands, voided=self.demands.voided | {plan})
+        self.artifacts.refuse(plan)
+
     def undone(self, row: LedgerRow) -> LedgerRow:
         """A row that was done is to be rendered again; its result is not counted twice."""
         twins = 1 + len(self.ledger.twins(row.number))
         self.progress.done -= twins
-        self.progress.stored -= twins - 1
+        self.progress.stored -= twins if row.result.get("stored") else twins - 1
         self._on_progress(self.progress)
         return row
 
@@ -404,4 +409,5 @@ def _for_ledger(result: RowResult) -> dict[str, object]:
         "seconds": result.seconds.total if result.seconds != Seconds() else None,
         "bytes": result.bytes or None,
         "plan": result.plan,
+        "stored": result.path == "stored",
     }

@@ -145,6 +145,7 @@ class Planner:
             return
         self._void.add(error.plan)
         void(self._batch.open_pieces(), error.plan, error.message)
+        self._batch.refuse(error.plan)
         self._again.append(error.plan)
         group.voids += 1
         self._batch.note(
