@@ -94,6 +94,7 @@ FAST = {
     "moved by hf-seek",
     "a page with animation frames alive",
     "the length depends on the row",
+    "three frames",
     "one name makes a colour flash at one frame",
 }
 
@@ -410,7 +411,7 @@ PAINT = [
     ),
     Danger(
         "shadow DOM",
-        f"{SUN}<x-name></x-name><script>customElements.define('x-name', class extends HTMLElement {{"
+        f"{SUN}<x-name style='display:block'></x-name><script>customElements.define('x-name', class extends HTMLElement {{"
         "connectedCallback() { this.attachShadow({ mode: 'closed' }).innerHTML = "
         "`<style>p{position:absolute;left:20px;top:60px;color:#c00}</style><p>{{$NAME}}</p>`; } });</script>",
     ),
@@ -454,6 +455,7 @@ MOTION = [
         variables={"POINTS": {"type": "number", "default": "7"}},
         rows=values(points=[7, 12, 345, 6, 88, 1024]),
     ),
+    Danger("three frames", within(""), seconds="0.3"),
     Danger("half size", within("opacity:.8"), settings=RenderSettings(scale="0.5")),
     Danger("seven tenths of the size", within(""), settings=RenderSettings(scale="0.7")),
     Danger(
@@ -525,14 +527,19 @@ SPECIAL = [
         voids=1,
     ),
     Danger(
-        "one name paints a canvas", knows("pen.fillRect(10, 10, 12, 12);"), rows=values(name=TWELVE), voids=1
+        "one name paints a canvas",
+        knows("pen.fillRect(10, 10, 12, 12);"),
+        rows=values(
+            name=(*TWELVE, "Liv", "Moe")
+        ),  # Chance samples Zed here: the canvas is personal from the start.
+        voids=0,
     ),
     Danger(
         "one name makes a colour flash at one frame",
         knows(
             "addEventListener('hf-seek', (e) => { side.style.background = Math.round(e.detail.time * 10) === 5 ? '#f00' : '#ff8'; });"
         ),
-        rows=values(name=TWELVE),
+        rows=values(name=("Ann", "Ben", "Cleopatra", "Dora", "Eve", "Zed", "Gus", "Bo")),
         seconds="1.2",
         voids=1,
     ),

@@ -196,6 +196,9 @@ class _HomePool:
     def frames_in_progress(self) -> tuple[int, int]:
         return 0, 0
 
+    def survey_in_progress(self) -> None:
+        return None
+
     def start(self, task: Task) -> None:
         renderer = self._worker.renderer
         assemble = Renderer.assemble

@@ -158,7 +158,7 @@ def test_a_clip_of_the_cache_is_published_into_a_bucket_with_its_facts(
     assert stored is not None
     assert dict(stored.provenance) == read_provenance(made)
     # What will not do is neither fetched nor left standing.
-    artifacts.demands = Demands(voided=frozenset({"p1"}))
+    artifacts.refuse("p1")
     assert artifacts.fetch(store, "1.mp4", key) is None
     artifacts.keep(clip(tmp_path, key, "plain"), key)
     assert artifacts.fetch(store, "1.mp4", key) is not None

@@ -416,6 +416,14 @@ def test_a_group_of_different_rows_gives_at_least_two_samples(values: list[dict[
     assert sum(map(len, group.samples[1].values.values())) == min(lengths)
 
 
+def test_values_of_one_length_give_more_than_one_sample() -> None:
+    rows = ledger_rows([{"COLOUR": f"#{number:06x}"} for number in range(40)])
+    groups = Groups(rows)
+    groups.divide(rows)
+    [group] = groups
+    assert len(group.samples) == 3
+
+
 def test_small_groups_are_plain_and_say_so() -> None:
     rows = ledger_rows([{"NAME": name, "TIER": "a"} for name in "vwxyz"] + [{"NAME": "q", "TIER": "b"}])
     groups = Groups(rows)

@@ -7,6 +7,7 @@ An artifact lies under its row key, which says what was asked for; how it was ma
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from framepress.cache import Cache
@@ -23,12 +24,12 @@ class Artifacts:
 
     Args:
         cache: where they lie; None: nowhere, nothing is found and nothing kept.
-        demands: what a clip must be to be fetched; may be set anew.
+        demands: what a clip must be to be fetched.
     """
 
     def __init__(self, cache: Cache | None, demands: Demands) -> None:
         self._cache = cache
-        self.demands = demands
+        self._demands = demands
 
     def fetch(self, store: Store, name: str, row_key: str) -> Stored | None:
         """Publish the row's clip from the cache under this name; None: it is not there, or will not do.
@@ -44,9 +45,13 @@ class Artifacts:
             if path is None:
                 return None
             found = inspect_file(path)
-            if found is None or not found.satisfies(row_key, self.demands):
+            if found is None or not found.satisfies(row_key, self._demands):
                 return None
-            return store.publish(path, name, stays=self.demands)
+            return store.publish(path, name, stays=self._demands)
+
+    def refuse(self, plan: str) -> None:
+        """From now on what was made by this plan will not do."""
+        self._demands = replace(self._demands, voided=self._demands.voided | {plan})
 
     def share(self, row_key: str) -> None:
         """Send a clip that a worker has kept to the second level of the cache."""

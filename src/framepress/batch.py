@@ -287,11 +287,16 @@ class Batch:
         for number in self.ledger.twins(row.number):
             yield self._count(_failed_result(self.ledger.row(number), record))
 
+    def refuse(self, plan: str) -> None:
+        """A plan has been given up: what was made by it will not do for rows that are still to come."""
+        self.demands = replace(self.demands, voided=self.demands.voided | {plan})
+        self.artifacts.refuse(plan)
+
     def undone(self, row: LedgerRow) -> LedgerRow:
         """A row that was done is to be rendered again; its result is not counted twice."""
         twins = 1 + len(self.ledger.twins(row.number))
         self.progress.done -= twins
-        self.progress.stored -= twins - 1
+        self.progress.stored -= twins if row.result.get("stored") else twins - 1
         self._on_progress(self.progress)
         return row
 
@@ -326,11 +331,6 @@ class Batch:
             assert self.pieces is not None
             self._opened_pieces = self.pieces.open()
         return self._opened_pieces
-
-    def gave_up(self, plan: str) -> None:
-        """A plan has shown itself wrong: what was made by it will not do from now on, wherever it lies."""
-        self.demands = replace(self.demands, voided=self.demands.voided | {plan})
-        self.artifacts.demands = self.demands
 
     def _choose_pieces(self) -> CacheOptions | None:
         """The run's cache, or a folder that goes with the run; None: reuse is off, or there is no room."""
@@ -420,4 +420,5 @@ def _for_ledger(result: RowResult) -> dict[str, object]:
         "seconds": result.seconds.total if result.seconds != Seconds() else None,
         "bytes": result.bytes or None,
         "plan": result.plan,
+        "stored": result.path == "stored",
     }

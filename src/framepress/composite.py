@@ -29,10 +29,11 @@ from framepress.rects import Rect
 Plane = NDArray[np.uint8]
 Samples = NDArray[np.float32]
 
-#: BT.709 in limited range for 8-bit RGB, the formula of `pictures`; chroma takes sums over four pixels.
-_LUMA = tuple(219 / 255 * weight for weight in (0.2126, 0.7152, 0.0722))
-_CB = tuple(224 / 255 / 1.8556 / 4 * weight for weight in (-0.2126, -0.7152, 0.9278))
-_CR = tuple(224 / 255 / 1.5748 / 4 * weight for weight in (0.7874, -0.7152, -0.0722))
+#: BT.709 in limited range for 8-bit RGB, the formula of `pictures`, in 255ths; chroma takes sums over four
+#: pixels and is in 1020ths. So overlay and plate are added before anything is rounded.
+_LUMA = tuple(219 * weight for weight in (0.2126, 0.7152, 0.0722))
+_CB = tuple(224 / 1.8556 * weight for weight in (-0.2126, -0.7152, 0.9278))
+_CR = tuple(224 / 1.5748 * weight for weight in (0.7874, -0.7152, -0.0722))
 
 #: Coverage (of 255) on the edge of a capture that is taken for the end of a shadow, which nobody sees.
 EDGE_ALPHA_MAX = 4
@@ -44,7 +45,7 @@ class Overlay:
 
     Attributes:
         rect: the smallest even rectangle with every pixel that is not transparent.
-        luma, cb, cr: of the premultiplied colour, with their offsets.
+        luma, cb, cr: of the premultiplied colour, with their offsets; in 255ths and 1020ths of a code value.
         keep: how much of the plate's luma stays, 0..255. keep_chroma: sum over the four pixels, 0..1020.
         touches_edge: something is painted on the edge of what was captured, inside of the picture: there may
             be more beyond it.
@@ -109,9 +110,9 @@ def _premultiplied(pixels: NDArray[np.uint8], rect: Rect, edge: bool) -> Overlay
     keep = 255 - pixels[..., 3].astype(np.uint16)
     return Overlay(
         rect,
-        luma=_weighted(colour, _LUMA, 16).astype(np.uint16),
-        cb=_weighted(quarters, _CB, 128).astype(np.int32),
-        cr=_weighted(quarters, _CR, 128).astype(np.int32),
+        luma=_weighted(colour, _LUMA, 16 * 255).astype(np.uint16),
+        cb=_weighted(quarters, _CB, 128 * 1020).astype(np.int32),
+        cr=_weighted(quarters, _CR, 128 * 1020).astype(np.int32),
         keep=keep,
         keep_chroma=_quads(keep).astype(np.int32),
         touches_edge=edge,
@@ -141,20 +142,21 @@ def blend(picture: tuple[Plane, Plane, Plane], overlay: Overlay) -> None:
     kept = luma.astype(np.uint16)
     kept -= 16
     kept *= overlay.keep
+    # At most 235 * 255: what stays of the plate and what comes over it share one coverage.
+    kept += overlay.luma
     # x / 255, rounded, for x up to 65,025.
     kept += 128
     kept += kept >> 8
     kept >>= 8
-    kept += overlay.luma
     luma[...] = kept
     half = (slice(rect.y // 2, rect.bottom // 2), slice(rect.x // 2, rect.right // 2))
     for plane, colour in ((picture[1], overlay.cb), (picture[2], overlay.cr)):
         part = plane[half].astype(np.int32)
         part -= 128
         part *= overlay.keep_chroma
+        part += colour
         # x / 1020, rounded: 1020 = 4 * 255.
         part = (part * 257 + (1 << 17)) >> 18
-        part += colour
         plane[half] = np.clip(part, 0, 255)
 
 

@@ -42,7 +42,7 @@ from framepress.row_binding import BindingOptions
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import void
 from framepress.store import FolderStore
-from framepress.survey import NoPlan
+from framepress.survey_bench import NoPlan
 from framepress.variants import Variant
 
 #: Rows of a group that are rendered by its plan to see what a row costs; the first does not count.

@@ -148,6 +148,8 @@ class Feeder:
             out=str(stored.path),
             row_key=row.key,
             path="stored",
+            # A plan that is given up later in this run takes this clip with it.
+            plan=stored.plan,
             bytes=stored.size,
             poster=poster_file,
             environment=stored.environment,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from framepress import keys
 from framepress.ledger_rows import LedgerRow
 from framepress.plan import GROUP_ROWS_MIN, group_digest
-from framepress.survey import NoPlan
+from framepress.survey_bench import NoPlan
 from framepress.tasks import Surveyed
 from framepress.variants import Variant
 

@@ -28,7 +28,7 @@ PLAN_VERSION = 1
 LEVELS = ("off", "frames", "segments")
 
 #: Rows below which a plan costs more than it saves: it takes about as long as three clips on the plain path.
-GROUP_ROWS_MIN = 5
+GROUP_ROWS_MIN = 4
 
 
 @dataclass(frozen=True)

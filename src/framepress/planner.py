@@ -11,7 +11,7 @@ from framepress.errors import EnvironmentFault, InternalError, PlanWrong
 from framepress.groups import VOIDS_MAX, Group, Groups
 from framepress.ledger_rows import LedgerRow
 from framepress.shelf import void, voided
-from framepress.survey import VERIFIED
+from framepress.survey_looks import VERIFIED
 from framepress.tasks import Failed, PlainFramesTask, Reply, Surveyed, SurveyTask
 from framepress.variants import Variant
 
@@ -122,6 +122,11 @@ class Planner:
         shared = getattr(answer.found, "shared", ())
         if shared and not self._groups.shared:
             self._groups.divide(self._rows(), shared)
+            if all(one.state == "plain" for one in self._groups):
+                # Nothing is won by it: what was found of all rows together is the reason to tell.
+                self._groups.divide(self._rows())
+                for one in self._groups:
+                    one.learn(answer)
             return
         group.learn(answer)
         if self.is_void(group.plan):
@@ -140,7 +145,7 @@ class Planner:
             return
         self._void.add(error.plan)
         void(self._batch.open_pieces(), error.plan, error.message)
-        self._batch.gave_up(error.plan)
+        self._batch.refuse(error.plan)
         self._again.append(error.plan)
         group.voids += 1
         self._batch.note(

@@ -38,7 +38,8 @@ from framepress.shelf import Shelf
 from framepress.site import Site
 from framepress.store import ANY_WILL_DO, Store
 from framepress.streams import AudioTrack
-from framepress.survey import NoPlan, Survey, Workbench, keep_plain_frames
+from framepress.survey import Survey
+from framepress.survey_bench import NoPlan, Workbench, keep_plain_frames
 from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
 

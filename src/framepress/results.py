@@ -79,7 +79,7 @@ class RowResult(BaseModel):
         reuse: how far reuse went: "off", "frames" (only what is personal was captured), "segments" (encoded
             pictures that rows share were not encoded again either). None: nothing was rendered.
         reason: why the row was rendered plain although reuse was allowed; None: it was not, or was not.
-        plan: digest of the plan by which it was made.
+        plan: digest of the plan by which it was made, in this run or before.
         frames: pictures in the clip.
         captured_frames: those of which anything had to be captured, because they differ from the one before.
         stored_segments: key-frame intervals whose encoded pictures were there already.

@@ -19,7 +19,7 @@ from framepress.errors import CacheFault
 from framepress.plan import Plan, group_digest, plan_key
 from framepress.planned import LoadedPlan
 from framepress.settings import RenderSettings
-from framepress.survey import NoPlan
+from framepress.survey_bench import NoPlan
 
 #: Plans that a worker has open at once. Rows come ordered by group, mostly.
 LOADED_MAX = 2

@@ -54,6 +54,11 @@ class Stored:
         return self.row_key == row_key and satisfies(self.provenance, demands)
 
     @property
+    def plan(self) -> str | None:
+        """Digest of the plan that it was made by; None: by none."""
+        return str(self.provenance.get("plan") or "") or None
+
+    @property
     def environment(self) -> str | None:
         """Digest of the environment that made it, if it says so."""
         return str(self.provenance.get("environment") or "") or None

@@ -13,142 +13,42 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from framepress import keys
 from framepress.above_pieces import pack_above
 from framepress.agreement import Agreement, compare
-from framepress.cache import Cache
 from framepress.capture import capture_frames
-from framepress.clip import Clip
-from framepress.composite import Canvas, blend, packed
-from framepress.errors import CacheFault, FramepressError, InputError, PageError, PlanMisfit
-from framepress.layered import LayerFrame, OverlayPng, PersonalLayer
-from framepress.looks import (
-    EVERYWHERE,
-    Differences,
-    FrameLooks,
-    ink_of,
-    is_inside,
-    mixing_place,
-    personal_places,
-    rect_in_picture,
-)
-from framepress.looks import compare as compare_looks
-from framepress.page import Page
+from framepress.composite import packed
+from framepress.errors import CacheFault, PlanMisfit
 from framepress.pictures import PictureReader
 from framepress.plan import Check, Plan, check_frames, group_digest, spans
-from framepress.planned import Compositor, InkOutside, LoadedPlan, OverlayReader, look_at_rest
-from framepress.plate import Packed, Plate, PlateWriter
-from framepress.rects import Rect
+from framepress.planned import Compositor, InkOutside, LoadedPlan, look_at_rest
+from framepress.plate import Plate, PlateWriter
+from framepress.survey_bench import (
+    NoPlan,
+    Refused,
+    keep_plain_frames,
+    plain_key,
+    read_plain_frames,
+)
+from framepress.survey_layers import LayersSurvey
+from framepress.survey_looks import VERIFIED
 from framepress.variants import Variant
-
-#: Looks (an element at a frame of a row) that a survey reads at the most per row; of larger pages every
-#: second frame, or every third, is looked at. One takes about 0.05 ms.
-LOOKS_MAX = 60_000
-
-#: Samples that are compared on every frame, both ways.
-VERIFIED = 2
-
-#: The others are there to show what else may differ: of them, every so many frames are looked at.
-FURTHER_STRIDE = 3
-
-#: Of the pixels that the plain path captures, the share that reuse may capture at the most: beyond it,
-#: putting the picture together costs what is saved.
-CAPTURED_SHARE_MAX = 0.7
-
-#: Pixels that a capture costs on top of its area (3 ms against 50 ns a pixel).
-CAPTURE_PIXELS = 60_000
 
 #: Why a group has no plan that may be the doing of single variables, by which rows can be grouped then.
 WIDE_RULES = frozenset({"everything-personal", "cost", "mixes"})
 
-#: Share of the picture from which on what a variable changes counts as most of it.
-WIDE_SHARE = 0.5
-
-#: Moments at which layers are tried out before the plate is made.
-TRIALS = 6
-
 #: Seconds to wait for frames that another worker makes, and between two looks; then they are made here.
 AWAIT_S, AWAIT_STEP_S = 300.0, 0.1
 
-#: Times that a trial may find a further layer before the page counts as too intricate.
-TRIAL_ROUNDS = 4
 
-
-@dataclass(frozen=True)
-class NoPlan:
-    """Why the rows of a group are rendered on the plain path.
-
-    Attributes:
-        rule: short and stable. reason: for a person; it names elements, never values.
-        shared: variables whose effect is not confined to some elements: rows may be grouped by them.
-    """
-
-    rule: str
-    reason: str
-    shared: tuple[str, ...] = ()
-
-
-class _Refused(Exception):
-    def __init__(self, rule: str, reason: str) -> None:
-        super().__init__(reason)
-        self.answer = NoPlan(rule, reason)
-
-
-@dataclass(frozen=True)
-class Workbench:
-    """What a survey needs of its renderer.
-
-    Attributes:
-        open: loads a variant and says what its clip is; the page is then at no frame yet.
-        page: the page that `open` loads into.
-        environment: digest, known once there is a browser. composition: digest. settings: as in plan keys.
-        beat: called with what is done, and how far it is.
-    """
-
-    open: Callable[[Variant], Clip]
-    page: Callable[[], Page]
-    environment: Callable[[], str]
-    composition: str
-    settings: Mapping[str, object]
-    beat: Callable[[str, int, int], None]
-
-
-class Survey:
-    """A survey of one group.
-
-    Args:
-        samples: rows of the group, the two most different first; at least two, unless the group has but one.
-        variables: those that differ between rows of the group.
-        helped: another worker makes the plain frames of the samples that are verified (`keep_plain_frames`).
-    """
-
-    def __init__(
-        self,
-        bench: Workbench,
-        samples: Sequence[Variant],
-        cache: Cache,
-        variables: Sequence[str] = (),
-        *,
-        helped: bool = False,
-    ) -> None:
-        self._bench = bench
-        self._helped = helped
-        self._variables = variables
-        self._samples = samples
-        self._cache = cache
-        self._clip: Clip | None = None
-        self._differences = Differences()
-        self._personal: tuple[str, ...] = ()
-        self._above: tuple[str, ...] = ()
-        self._changing = 0
-        self._layers: dict[int, list[LayerFrame]] = {}
+class Survey(LayersSurvey):
+    """A survey of one group; its arguments: `LooksSurvey`."""
 
     def run(self) -> Plan | NoPlan:
         """Make the plan; its pieces are in the cache afterwards.
@@ -161,292 +61,12 @@ class Survey:
             self._look()
             self._settle_layers()
             return self._make()
-        except _Refused as refused:
+        except Refused as refused:
             if refused.answer.rule not in WIDE_RULES:
                 return refused.answer
             return replace(refused.answer, shared=self._wide_variables())
         except PlanMisfit as misfit:
             return NoPlan(misfit.rule, misfit.message)
-
-    # ---- what differs ---------------------------------------------------------------------------
-
-    def _look(self) -> None:
-        rows = []
-        for number, sample in enumerate(self._samples):
-            clip = self._open(sample)
-            rows.append(self._looks(clip, number))
-        self._differences = compare_looks(rows)
-        self._changing = _changing_count(rows[0])
-        self._personal = personal_places(self._differences.frames, self._differences.marks)
-        self._check_personal()
-
-    def _open(self, sample: Variant) -> Clip:
-        clip = self._bench.open(sample)
-        if self._clip is None:
-            self._clip = clip
-        elif (clip.encoder, clip.frame_count) != (self._clip.encoder, self._clip.frame_count):
-            raise _Refused("length-differs", "The length or the size of the clip depends on the row.")
-        return clip
-
-    def _looks(self, clip: Clip, number: int) -> dict[int, FrameLooks]:
-        page = self._bench.page()
-        looks: dict[int, FrameLooks] = {}
-        stride = 1
-        for index in range(clip.frame_count):
-            if index % stride and not page.stateful:
-                continue
-            page.seek(index, clip.fps)
-            if index % stride:
-                continue
-            found = page.evaluate("__framepress.looks()")
-            looks[index] = FrameLooks(**found)
-            if index == 0:
-                stride = max(1, len(found["places"]) * clip.frame_count // LOOKS_MAX)
-                if number >= VERIFIED:
-                    stride *= FURTHER_STRIDE
-            self._bench.beat(
-                "comparing rows", number * clip.frame_count + index, len(self._samples) * clip.frame_count
-            )
-        return looks
-
-    def _check_personal(self) -> None:
-        everywhere = [place for place in self._personal if place in EVERYWHERE]
-        if everywhere:
-            raise _Refused("everything-personal", f"{self._cause(everywhere[0])}, so everything is personal.")
-        mixing = mixing_place(self._personal, self._differences.marks)
-        if mixing is not None:
-            [name] = self._names([mixing])
-            raise _Refused(
-                "mixes", f"{name} is mixed with what is behind it (blend mode or backdrop filter)."
-            )
-
-    def _cause(self, everywhere: str) -> str:
-        """Which element made everything personal."""
-        differing = self._differences.frames
-        if everywhere in differing:
-            return f"{self._names([everywhere])[0]} itself looks different from row to row"
-        inner = next(place for place in differing if is_inside(place, everywhere))
-        return (
-            f"{self._names([inner])[0]} differs, and lies in an element that paints its contents as a whole"
-        )
-
-    def _areas(self) -> tuple[Rect | None, ...]:
-        clip = self._known_clip()
-        size = (clip.encoder.width, clip.encoder.height)
-        scale = clip.encoder.width / clip.document.width
-        return tuple(
-            rect_in_picture(ink_of(root, self._differences), scale, *size) for root in self._personal
-        )
-
-    def _names(self, places: Sequence[str]) -> list[str]:
-        names: list[str] = self._bench.page().evaluate(f"__framepress.namesAt({json.dumps(list(places))})")
-        return names
-
-    def _known_clip(self) -> Clip:
-        assert self._clip is not None
-        return self._clip
-
-    def _wide_variables(self) -> tuple[str, ...]:
-        """Variables that change most of the picture, each tried by itself; rows may be grouped by them."""
-        if len(self._variables) < 2 and self._clip is None:
-            return ()
-        clip = self._known_clip()
-        frames = trial_frames(clip.frame_count)
-        base = self._looks_at(self._samples[0], frames)
-        return tuple(name for name in self._variables if self._is_wide(name, base, frames))
-
-    def _is_wide(self, name: str, base: Mapping[int, FrameLooks], frames: Sequence[int]) -> bool:
-        first = self._samples[0]
-        other = next((s for s in self._samples if s.values.get(name) != first.values.get(name)), None)
-        if other is None:
-            return False
-        mixed = Variant({**first.values, name: other.values[name]}, {**first.files, **other.files})
-        try:
-            found = compare_looks([base, self._looks_at(mixed, frames)])
-        except (PageError, InputError):
-            # A mixture of two rows may be one that the page cannot show.
-            return False
-        places = personal_places(found.frames, found.marks)
-        if any(place in EVERYWHERE for place in places):
-            return True
-        clip = self._known_clip()
-        pixels = clip.document.width * clip.document.height
-        return sum(_area(ink_of(place, found)) for place in places) >= WIDE_SHARE * pixels
-
-    def _looks_at(self, sample: Variant, frames: Sequence[int]) -> dict[int, FrameLooks]:
-        clip = self._bench.open(sample)
-        page = self._bench.page()
-        return {
-            index: FrameLooks(**page.evaluate("__framepress.looks()"))
-            for index in self._visit(clip, frames, (), "")
-        }
-
-    # ---- layers ---------------------------------------------------------------------------------
-
-    def _settle_layers(self) -> None:
-        """Try layers at a few moments until the two most different samples come out right."""
-        for _ in range(TRIAL_ROUNDS):
-            miss = self._trial()
-            if miss is None:
-                return
-            frame, at, sample_index = miss
-            self._learn(frame, at, sample_index)
-        raise _Refused("layers", "The layers of the page do not add up to its picture.")
-
-    def _trial(self) -> tuple[int, tuple[int, int], int] | None:
-        """The first frame at which composite and plain picture differ, where, and for which sample."""
-        clip = self._known_clip()
-        frames = trial_frames(clip.frame_count)
-        plates: dict[int, Packed] = {}
-        above: Mapping[int, Sequence[OverlayPng]] = {}
-        for number, sample in enumerate(self._samples[:VERIFIED]):
-            if number == 0:
-                plates, above = self._trial_plates(sample, frames)
-            plain = dict(zip(frames, self._plain_pictures(sample, frames), strict=True))
-            composed = self._composed(number, frames, plates, above)
-            for frame in frames:
-                found = compare(next(composed), plain[frame], clip.encoder.width, clip.encoder.height)
-                if not found.holds:
-                    return frame, found.at or (0, 0), number
-        return None
-
-    def _trial_plates(
-        self, sample: Variant, frames: Sequence[int]
-    ) -> tuple[dict[int, Packed], Mapping[int, Sequence[OverlayPng]]]:
-        clip = self._open(sample)
-        reader = PictureReader(clip.encoder.width, clip.encoder.height)
-        plates = {}
-        for frame in self._visit(clip, frames, (*self._personal, *self._above), "rest"):
-            png = self._bench.page().picture(frame, (clip.encoder.width, clip.encoder.height))
-            plates[frame] = packed(reader.read(png))
-        above = dict(self._above_frames(sample, set(frames)))
-        return plates, above
-
-    def _visit(self, clip: Clip, frames: Sequence[int], hidden: Sequence[str], layer: str) -> Iterator[int]:
-        page = self._bench.page()
-        page.evaluate(f"__framepress.setLayers({json.dumps(list(hidden))})")
-        page.evaluate(f'__framepress.showLayer("{layer}")')
-        wanted = set(frames)
-        for index in range(max(frames) + 1):
-            if index and index not in wanted and not page.stateful:
-                continue
-            page.seek(index, clip.fps)
-            if index in wanted:
-                yield index
-
-    def _plain_pictures(self, sample: Variant, frames: Sequence[int]) -> Iterator[Packed]:
-        clip = self._open(sample)
-        reader = PictureReader(clip.encoder.width, clip.encoder.height)
-        for frame in self._visit(clip, frames, (), ""):
-            png = self._bench.page().picture(frame, (clip.encoder.width, clip.encoder.height))
-            yield packed(reader.read(png))
-
-    def _composed(
-        self,
-        number: int,
-        frames: Sequence[int],
-        plates: Mapping[int, Packed],
-        above: Mapping[int, Sequence[OverlayPng]],
-    ) -> Iterator[Packed]:
-        """Composites of a sample at some frames, from plates in memory."""
-        clip = self._known_clip()
-        compositor = _TrialCompositor(clip.encoder.width, clip.encoder.height)
-        layer = self._layer(number)
-        for index in frames:
-            overlays = [*layer[index].overlays, *above.get(index, ())]
-            yield compositor.draw(plates[index], overlays)
-
-    def _layer(self, number: int) -> list[LayerFrame]:
-        """The personal layer of a sample, every frame; captured once as long as the same is personal."""
-        if number not in self._layers:
-            clip = self._open(self._samples[number])
-            layer = self._personal_layer(clip)
-            found = self._layers[number] = []
-            for frame in layer.frames(range(clip.frame_count), clip.fps):
-                found.append(frame)
-                self._bench.beat("finding layers", frame.index, clip.frame_count)
-            self._check_cost(found)
-        return self._layers[number]
-
-    def _check_cost(self, layer: Sequence[LayerFrame]) -> None:
-        """Refuse where reuse would capture as much as the plain path does."""
-        clip = self._known_clip()
-        pixels = clip.encoder.width * clip.encoder.height
-        plain = self._changing * (pixels + CAPTURE_PIXELS)
-        seen: set[int] = set()
-        ours = 0
-        for frame in layer:
-            for overlay in frame.overlays:
-                if id(overlay) not in seen:
-                    seen.add(id(overlay))
-                    ours += overlay.rect.area + CAPTURE_PIXELS
-        if ours > CAPTURED_SHARE_MAX * plain and ours > pixels:
-            share = 100 * ours / max(plain, 1)
-            raise _Refused(
-                "cost",
-                f"What is personal takes {share:.0f} % of what capturing every whole frame takes, so reuse "
-                "would not be faster.",
-            )
-
-    def _personal_layer(self, clip: Clip, places: Sequence[str] | None = None) -> PersonalLayer:
-        return PersonalLayer(
-            self._bench.page(),
-            self._personal if places is None else places,
-            scale=clip.encoder.width / clip.document.width,
-            size=(clip.encoder.width, clip.encoder.height),
-        )
-
-    def _above_frames(
-        self, sample: Variant, wanted: set[int] | None
-    ) -> Iterator[tuple[int, tuple[OverlayPng, ...]]]:
-        """The layer of what is painted over personal elements, at each frame."""
-        if not self._above:
-            return
-        clip = self._open(sample)
-        last = max(wanted) + 1 if wanted is not None else clip.frame_count
-        for frame in self._personal_layer(clip, self._above).frames(range(last), clip.fps):
-            if wanted is None or frame.index in wanted:
-                yield frame.index, frame.overlays
-
-    def _learn(self, frame: int, at: tuple[int, int], sample_index: int) -> None:
-        """Take in what a trial has shown: an element over the personal ones, or one more that is personal."""
-        clip = self._open(self._samples[sample_index])
-        scale = clip.encoder.width / clip.document.width
-        for _ in self._visit(clip, [frame], self._personal, ""):
-            pass
-        point = f"{at[0] / scale + 0.5 / scale!r}, {at[1] / scale + 0.5 / scale!r}"
-        stack: list[str] = self._bench.page().evaluate(f"__framepress.elementsAt({point})")
-        over = []
-        for place in stack:
-            if any(is_inside(place, root) for root in self._personal):
-                break
-            over.append(place)
-        else:
-            self._learn_personal(stack, sample_index)
-            return
-        fresh = tuple(
-            place for place in over if place not in self._above and not self._is_around_personal(place)
-        )
-        if not fresh:
-            raise _Refused("layers", f"{self._names(stack[:1])[0]} does not come apart into layers.")
-        self._above = personal_places((*self._above, *fresh), self._differences.marks)
-        if any(self._is_around_personal(place) for place in self._above):
-            raise _Refused(
-                "layers", f"{self._names(fresh[:1])[0]} is painted over what is personal as a part of it."
-            )
-
-    def _learn_personal(self, stack: Sequence[str], sample_index: int) -> None:
-        """No personal element is at that point: what is there looks different only in its pixels."""
-        self._layers.clear()
-        fresh = [place for place in stack if place not in EVERYWHERE]
-        if not fresh or sample_index == 0:
-            raise _Refused("layers", "The picture beside the personal elements changes with them.")
-        self._differences.frames.setdefault(fresh[0], set())
-        self._personal = personal_places(self._differences.frames, self._differences.marks)
-        self._check_personal()
-
-    def _is_around_personal(self, place: str) -> bool:
-        return any(is_inside(root, place) for root in self._personal)
 
     # ---- pieces ---------------------------------------------------------------------------------
 
@@ -537,11 +157,11 @@ class Survey:
             with self._plain_frames(sample) as plain:
                 for frame in layer:
                     if frame.rest != rest[frame.index]:
-                        raise _Refused("rest", f"What is common to all rows differs at frame {frame.index}.")
+                        raise Refused("rest", f"What is common to all rows differs at frame {frame.index}.")
                     try:
                         compositor.draw(frame.index, compositor.overlays(frame))
                     except InkOutside:
-                        raise _Refused(
+                        raise Refused(
                             "ink-outside", "Something personal is painted far beyond its box."
                         ) from None
                     drawn = packed(compositor.canvas.frame)
@@ -553,7 +173,7 @@ class Survey:
 
     def _agree(self, found: Agreement, frame: int) -> None:
         if not found.holds:
-            raise _Refused(
+            raise Refused(
                 "disagrees",
                 f"At frame {frame} the composite is {found.psnr_db:.1f} dB from the plain path's picture, "
                 f"with {found.area} connected pixels off.",
@@ -582,90 +202,3 @@ class Survey:
             self._bench.beat("checking the plan", 0, self._known_clip().frame_count)
             time.sleep(AWAIT_STEP_S)
         return path
-
-
-class _TrialCompositor:
-    """A compositor whose plates are in memory."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._overlays = OverlayReader(width, height)
-        self._canvas = Canvas(width, height)
-
-    def draw(self, plate: Packed, captured: Sequence[OverlayPng]) -> Packed:
-        self._canvas.fill(plate)
-        for overlay in self._overlays.read(captured):
-            blend(self._canvas.planes, overlay)
-        return packed(self._canvas.frame)
-
-
-# ---- plain frames -------------------------------------------------------------------------------
-
-#: Bytes in front of the pictures of a piece "plain": which picture each frame shows, as JSON, padded.
-_SLOTS_BYTES = 1 << 16
-
-
-def plain_key(bench: Workbench, sample: Variant) -> str:
-    """The key of a sample's frames as the plain path makes them."""
-    return keys.piece_key(
-        "plain",
-        environment=bench.environment(),
-        composition=bench.composition,
-        settings=bench.settings,
-        values=dict(sample.values),
-        files=dict(sample.files),
-    )
-
-
-def keep_plain_frames(bench: Workbench, sample: Variant, cache: Cache, *, clip: Clip | None = None) -> Path:
-    """Capture every frame of a sample on the plain path and keep them all, for a survey to compare with.
-
-    Args:
-        clip: of the page, if it is open.
-
-    Raises:
-        RowFailure: the sample cannot be rendered. CacheFault: there is no room.
-    """
-    opened = clip or bench.open(sample)
-    reader = PictureReader(opened.encoder.width, opened.encoder.height)
-
-    def write(stream: BinaryIO) -> None:
-        stream.seek(_SLOTS_BYTES)
-        writer = PlateWriter(stream)
-        for frame in capture_frames(bench.page(), range(opened.frame_count), opened.fps):
-            writer.add(packed(reader.read(frame.png)) if frame.png is not None else None)
-            bench.beat("drawing samples", frame.index, opened.frame_count)
-        stream.seek(0)
-        stream.write(json.dumps(writer.slots).encode("ascii").ljust(_SLOTS_BYTES))
-
-    key = plain_key(bench, sample)
-    try:
-        cache.remove("noplain", key)
-        return cache.put("plain", key, write)
-    except FramepressError:
-        # Whoever waits for it need not wait longer.
-        with suppress(CacheFault):
-            cache.put_bytes("noplain", key, b"failed")
-        raise
-
-
-def read_plain_frames(path: Path, width: int, height: int) -> Plate:
-    """Open what `keep_plain_frames` kept."""
-    with path.open("rb") as stream:
-        slots = json.loads(stream.read(_SLOTS_BYTES))
-    return Plate(path, tuple(slots), width, height, offset=_SLOTS_BYTES)
-
-
-def trial_frames(frame_count: int) -> list[int]:
-    """A few moments, evenly spread."""
-    return sorted({frame_count * (2 * k + 1) // (2 * TRIALS) for k in range(TRIALS)})
-
-
-def _area(ink: Sequence[float] | None) -> float:
-    return (ink[2] - ink[0]) * (ink[3] - ink[1]) if ink is not None else 0.0
-
-
-def _changing_count(row: Mapping[int, FrameLooks]) -> int:
-    """Frames that differ from the one before, as far as looks tell."""
-    frames = sorted(row)
-    changing = sum(list(row[a].hashes) != list(row[b].hashes) for a, b in pairwise(frames))
-    return 1 + changing * ((frames[-1] + 1) // len(frames))

@@ -14,7 +14,7 @@ from framepress.frames_to_segments import EncodedFrames
 from framepress.renderer import RowTask
 from framepress.results import RowResult
 from framepress.settings import RenderSettings, RunLimits
-from framepress.survey import NoPlan
+from framepress.survey_bench import NoPlan
 from framepress.variants import Variant
 
 

@@ -1,0 +1,204 @@
+"""The second part of a survey: layers that add up to the picture, tried out at a few moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from framepress.agreement import compare
+from framepress.clip import Clip
+from framepress.composite import Canvas, blend, packed
+from framepress.layered import LayerFrame, OverlayPng, PersonalLayer
+from framepress.looks import (
+    EVERYWHERE,
+    is_inside,
+    personal_places,
+)
+from framepress.pictures import PictureReader
+from framepress.planned import OverlayReader
+from framepress.plate import Packed
+from framepress.survey_bench import Refused
+from framepress.survey_looks import VERIFIED, LooksSurvey, trial_frames
+from framepress.variants import Variant
+
+#: Of the pixels that the plain path captures, the share that reuse may capture at the most: beyond it,
+#: putting the picture together costs what is saved.
+CAPTURED_SHARE_MAX = 0.85
+
+#: Pixels that a capture costs on top of its area (3 ms against 50 ns a pixel).
+CAPTURE_PIXELS = 60_000
+
+#: Times that a trial may find a further layer before the page counts as too intricate.
+TRIAL_ROUNDS = 4
+
+
+class LayersSurvey(LooksSurvey):
+    """A survey as far as its layers: what is personal, what is painted over it, and that both add up."""
+
+    # ---- layers ---------------------------------------------------------------------------------
+
+    def _settle_layers(self) -> None:
+        """Try layers at a few moments until the two most different samples come out right."""
+        for _ in range(TRIAL_ROUNDS):
+            miss = self._trial()
+            if miss is None:
+                return
+            frame, at, sample_index = miss
+            self._learn(frame, at, sample_index)
+        raise Refused("layers", "The layers of the page do not add up to its picture.")
+
+    def _trial(self) -> tuple[int, tuple[int, int], int] | None:
+        """The first frame at which composite and plain picture differ, where, and for which sample."""
+        clip = self._known_clip()
+        frames = trial_frames(clip.frame_count)
+        plates: dict[int, Packed] = {}
+        above: Mapping[int, Sequence[OverlayPng]] = {}
+        for number, sample in enumerate(self._samples[:VERIFIED]):
+            if number == 0:
+                plates, above = self._trial_plates(sample, frames)
+            plain = dict(zip(frames, self._plain_pictures(sample, frames), strict=True))
+            composed = self._composed(number, frames, plates, above)
+            for frame in frames:
+                found = compare(next(composed), plain[frame], clip.encoder.width, clip.encoder.height)
+                if not found.holds:
+                    return frame, found.at or (0, 0), number
+        return None
+
+    def _trial_plates(
+        self, sample: Variant, frames: Sequence[int]
+    ) -> tuple[dict[int, Packed], Mapping[int, Sequence[OverlayPng]]]:
+        clip = self._open(sample)
+        reader = PictureReader(clip.encoder.width, clip.encoder.height)
+        plates = {}
+        for frame in self._visit(clip, frames, (*self._personal, *self._above), "rest"):
+            png = self._bench.page().picture(frame, (clip.encoder.width, clip.encoder.height))
+            plates[frame] = packed(reader.read(png))
+        above = dict(self._above_frames(sample, set(frames)))
+        return plates, above
+
+    def _plain_pictures(self, sample: Variant, frames: Sequence[int]) -> Iterator[Packed]:
+        clip = self._open(sample)
+        reader = PictureReader(clip.encoder.width, clip.encoder.height)
+        for frame in self._visit(clip, frames, (), ""):
+            png = self._bench.page().picture(frame, (clip.encoder.width, clip.encoder.height))
+            yield packed(reader.read(png))
+
+    def _composed(
+        self,
+        number: int,
+        frames: Sequence[int],
+        plates: Mapping[int, Packed],
+        above: Mapping[int, Sequence[OverlayPng]],
+    ) -> Iterator[Packed]:
+        """Composites of a sample at some frames, from plates in memory."""
+        clip = self._known_clip()
+        compositor = _TrialCompositor(clip.encoder.width, clip.encoder.height)
+        layer = self._layer(number)
+        for index in frames:
+            overlays = [*layer[index].overlays, *above.get(index, ())]
+            yield compositor.draw(plates[index], overlays)
+
+    def _layer(self, number: int) -> list[LayerFrame]:
+        """The personal layer of a sample, every frame; captured once as long as the same is personal."""
+        if number not in self._layers:
+            clip = self._open(self._samples[number])
+            layer = self._personal_layer(clip)
+            found = self._layers[number] = []
+            for frame in layer.frames(range(clip.frame_count), clip.fps):
+                found.append(frame)
+                self._bench.beat("finding layers", frame.index, clip.frame_count)
+            self._check_cost(found)
+        return self._layers[number]
+
+    def _check_cost(self, layer: Sequence[LayerFrame]) -> None:
+        """Refuse where reuse would capture as much as the plain path does."""
+        clip = self._known_clip()
+        pixels = clip.encoder.width * clip.encoder.height
+        plain = self._changing * (pixels + CAPTURE_PIXELS)
+        seen: set[int] = set()
+        ours = 0
+        for frame in layer:
+            for overlay in frame.overlays:
+                if id(overlay) not in seen:
+                    seen.add(id(overlay))
+                    ours += overlay.rect.area + CAPTURE_PIXELS
+        if ours > CAPTURED_SHARE_MAX * plain and ours > pixels:
+            share = 100 * ours / max(plain, 1)
+            raise Refused(
+                "cost",
+                f"What is personal takes {share:.0f} % of what capturing every whole frame takes, so reuse "
+                "would not be faster.",
+            )
+
+    def _personal_layer(self, clip: Clip, places: Sequence[str] | None = None) -> PersonalLayer:
+        return PersonalLayer(
+            self._bench.page(),
+            self._personal if places is None else places,
+            scale=clip.encoder.width / clip.document.width,
+            size=(clip.encoder.width, clip.encoder.height),
+        )
+
+    def _above_frames(
+        self, sample: Variant, wanted: set[int] | None
+    ) -> Iterator[tuple[int, tuple[OverlayPng, ...]]]:
+        """The layer of what is painted over personal elements, at each frame."""
+        if not self._above:
+            return
+        clip = self._open(sample)
+        last = max(wanted) + 1 if wanted is not None else clip.frame_count
+        for frame in self._personal_layer(clip, self._above).frames(range(last), clip.fps):
+            if wanted is None or frame.index in wanted:
+                yield frame.index, frame.overlays
+
+    def _learn(self, frame: int, at: tuple[int, int], sample_index: int) -> None:
+        """Take in what a trial has shown: an element over the personal ones, or one more that is personal."""
+        clip = self._open(self._samples[sample_index])
+        scale = clip.encoder.width / clip.document.width
+        for _ in self._visit(clip, [frame], self._personal, ""):
+            pass
+        point = f"{at[0] / scale + 0.5 / scale!r}, {at[1] / scale + 0.5 / scale!r}"
+        stack: list[str] = self._bench.page().evaluate(f"__framepress.elementsAt({point})")
+        over = []
+        for place in stack:
+            if any(is_inside(place, root) for root in self._personal):
+                break
+            over.append(place)
+        else:
+            self._learn_personal(stack, sample_index)
+            return
+        fresh = tuple(
+            place for place in over if place not in self._above and not self._is_around_personal(place)
+        )
+        if not fresh:
+            raise Refused("layers", f"{self._names(stack[:1])[0]} does not come apart into layers.")
+        self._above = personal_places((*self._above, *fresh), self._differences.marks)
+        if any(self._is_around_personal(place) for place in self._above):
+            raise Refused(
+                "layers", f"{self._names(fresh[:1])[0]} is painted over what is personal as a part of it."
+            )
+
+    def _learn_personal(self, stack: Sequence[str], sample_index: int) -> None:
+        """No personal element is at that point: what is there looks different only in its pixels."""
+        self._layers.clear()
+        fresh = [place for place in stack if place not in EVERYWHERE]
+        if not fresh or sample_index == 0:
+            raise Refused("layers", "The picture beside the personal elements changes with them.")
+        self._differences.frames.setdefault(fresh[0], set())
+        self._personal = personal_places(self._differences.frames, self._differences.marks)
+        self._check_personal()
+
+    def _is_around_personal(self, place: str) -> bool:
+        return any(is_inside(root, place) for root in self._personal)
+
+
+class _TrialCompositor:
+    """A compositor whose plates are in memory."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._overlays = OverlayReader(width, height)
+        self._canvas = Canvas(width, height)
+
+    def draw(self, plate: Packed, captured: Sequence[OverlayPng]) -> Packed:
+        self._canvas.fill(plate)
+        for overlay in self._overlays.read(captured):
+            blend(self._canvas.planes, overlay)
+        return packed(self._canvas.frame)
