@@ -32,6 +32,8 @@ def browser_path() -> Path:
 def no_cache_of_this_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test finds what another has made, and none fills the cache of whoever runs it."""
     monkeypatch.setenv("FRAMEPRESS_CACHE_DIR", "none")
+    # Most tests are about the plain path; those about reuse take this away (see also `lists.Press`).
+    monkeypatch.setenv("FRAMEPRESS_MAX_REUSE", "off")
 
 
 @pytest.fixture

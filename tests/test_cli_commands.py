@@ -464,6 +464,8 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(people: Program) -> None:
 
 
 def test_interrupting_ends_with_130_and_says_how_to_go_on(people: Program) -> None:
+    # Long enough that no machine is through before it is interrupted.
+    people.write("page.html", PAGE.replace('data-duration="1"', 'data-duration="120"'))
     process = people.start(*many())
     until(people.browsers, "a browser", 60)
     process.send_signal(2)

@@ -244,6 +244,7 @@ def test_a_shelf_lets_go_of_a_plan_that_another_process_gave_up(press: Press, tm
 
 @pytest.mark.slow
 def test_two_workers_give_the_bytes_of_one(program: Program) -> None:
+    program.environ["FRAMEPRESS_MAX_REUSE"] = None
     danger = Danger("special", knows("side.textContent = 'other';"), rows=values(name=TWELVE))
     danger.write(program.folder / "special")
     program.write("rows.json", danger.rows)
