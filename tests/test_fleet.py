@@ -56,7 +56,10 @@ def fleet(tmp_path: Path, browser_path: Path) -> Fleet:
     return Fleet(tmp_path, f"sqlite:///{tmp_path / 'queue.db'}", str(tmp_path / "out"), str(browser_path))
 
 
-def test_a_list_becomes_clips_records_and_results(fleet: Fleet, tmp_path: Path) -> None:
+def test_a_list_becomes_clips_records_and_results(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FRAMEPRESS_MAX_REUSE")
     sent = fleet.send(numbered(5))
     assert (sent.rows, sent.sent, sent.finished) == (5, 5, 0)
     fleet.work(slots=2, recycling=Recycling(jobs_max=2))

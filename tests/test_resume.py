@@ -213,8 +213,10 @@ def test_a_row_that_always_fails_is_tried_three_times_while_others_go_on(program
 
 
 def test_a_second_start_of_a_run_that_goes_on_says_which_process_has_it(people: Program) -> None:
+    # Long enough that the first is still at it when the second has started Python.
+    people.write("page.html", SLOW_PAGE.replace('data-duration="1"', 'data-duration="4"'))
     process = people.start(*command())
-    until(lambda: at_first_clip(people), "a clip", 60)
+    until(people.browsers, "a browser", 60)
     second = people.run(*command())
     assert second.code == 3
     assert f"process {process.pid}" in second.stderr
