@@ -206,11 +206,12 @@ function seekAnimations(timeS) {
 }
 
 // Before its delay and after its end an effect does not change. Moving it there all the same would count
-// as damage, and every frame after the last animation would be captured again.
+// as damage, and every frame after the last animation, or before one that is still to come, would be captured
+// again.
 function clampToEffect(animation, timeMs) {
   const timing = animation.effect?.getComputedTiming();
   if (!timing) return timeMs;
-  const earliest = Math.min(0, timing.delay) - 1;
+  const earliest = Number(timing.delay) - 1;
   return Math.min(Math.max(timeMs, earliest), Math.max(Number(timing.endTime), earliest));
 }
 
