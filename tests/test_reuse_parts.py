@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from framepress.above_pieces import pack_above, unpack_above
 from framepress.agreement import Agreement, compare, largest_area
-from framepress.composite import Canvas, blend, packed, read_overlay
+from framepress.composite import Canvas, blend, packed, patched, read_overlay
 from framepress.encode import EncoderSettings
 from framepress.groups import SAMPLES_MAX, Groups
 from framepress.layered import OverlayPng
@@ -42,6 +42,7 @@ from framepress.plate import Plate, PlateWriter
 from framepress.rects import Rect
 from framepress.segment_pieces import pack_segment, segment_key, unpack_segment
 from framepress.streams import Segment
+from framepress.views import CAPTURE_COST, MOVE_COST, views
 from media_tools import png_bytes
 
 Floats = NDArray[np.float64]
@@ -138,6 +139,108 @@ def test_ink_on_the_edge_of_a_capture_is_noticed(at: tuple[int, int], rect: Rect
     pixels[at] = 255
     overlay = read_overlay(PictureReader(32, 16), png_bytes(pixels), rect, (32, 16))
     assert overlay is not None and overlay.touches_edge is expected
+
+
+def noise(seed: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Pixels that leave two columns and rows at each side empty, so that nothing touches an edge."""
+    pixels = np.zeros((height, width, 4), np.uint8)
+    inner = np.random.default_rng(seed).integers(0, 256, (height - 4, width - 4, 4), np.uint8)
+    pixels[2:-2, 2:-2] = inner
+    return pixels
+
+
+@given(
+    seed=st.integers(0, 99),
+    empty=st.sampled_from(["", "below", "patch", "both"]),
+    x=st.integers(0, 8),
+    y=st.integers(0, 4),
+)
+@settings(max_examples=40, deadline=None)
+def test_a_patched_overlay_is_the_one_that_was_captured_whole(seed: int, empty: str, x: int, y: int) -> None:
+    rect = Rect(4, 4, 24, 16)
+    spot = Rect(4 + 2 * x, 4 + 2 * y, 8, 8)
+    at = (slice(2 * y, 2 * y + 8), slice(2 * x, 2 * x + 8))
+    first = noise(seed, 16, 24) * (empty not in ("below", "both"))
+    second = first.copy()
+    # The edge of the patch stays as it was, as where nothing goes on beyond it.
+    second[at][1:-1, 1:-1] = noise(seed + 1, 10, 10)[2:-2, 2:-2] * (empty not in ("patch", "both"))
+    reader, size = PictureReader(64, 48), (64, 48)
+    below, patch, whole = (
+        read_overlay(reader, png_bytes(pixels), where, size)
+        for pixels, where in ((first, rect), (second[at].copy(), spot), (second, rect))
+    )
+    made = patched(below, patch, spot, size)
+    ground = packed(reader.from_pixels(np.full((48, 64, 3), (40, 90, 200), np.uint8), "rgb24"))
+    drawn = []
+    for overlay in (made, whole):
+        canvas = Canvas(*size)
+        canvas.fill(ground)
+        if overlay is not None:
+            blend(canvas.planes, overlay)
+        drawn.append(packed(canvas.frame))
+    assert np.array_equal(drawn[0], drawn[1])
+    assert made is None or not made.touches_edge
+
+
+@pytest.mark.parametrize(
+    ("column", "was", "now", "expected"),
+    [(0, 0, 255, True), (0, 255, 0, True), (0, 255, 255, False), (7, 0, 255, True), (3, 0, 255, False)],
+)
+def test_what_changes_on_the_edge_of_a_patch_is_noticed(
+    column: int, was: int, now: int, expected: bool
+) -> None:
+    below_pixels, patch_pixels = noise(1, 16, 24), np.zeros((8, 8, 4), np.uint8)
+    below_pixels[4:12, 8:16] = 0
+    below_pixels[8, 8 + column] = was
+    patch_pixels[4, column] = now
+    reader, size = PictureReader(64, 48), (64, 48)
+    spot = Rect(12, 8, 8, 8)
+    below = read_overlay(reader, png_bytes(below_pixels), Rect(4, 4, 24, 16), size)
+    made = patched(below, read_overlay(reader, png_bytes(patch_pixels), spot, size), spot, size)
+    assert made is not None and made.touches_edge is expected
+
+
+# ---- views --------------------------------------------------------------------------------------
+
+WHOLE = Rect(0, 0, 1600, 200)
+SMALL_RECTS = st.builds(
+    Rect, st.integers(0, 800), st.integers(0, 100), st.integers(2, 800), st.integers(2, 100)
+)
+
+
+def cost_of(chosen: Sequence[Rect | None]) -> int:
+    """What `views` promises to keep low, counted frame by frame."""
+    cost, at = 0, None
+    for rect in chosen:
+        if rect is None:
+            continue
+        cost += (CAPTURE_COST + rect.area) * (1 if rect == at else 1 + MOVE_COST)
+        at = rect
+    return cost
+
+
+@given(st.lists(st.none() | SMALL_RECTS, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_views_cover_what_changes_and_cost_no_more_than_one_view_for_all(needs: list[Rect | None]) -> None:
+    chosen = views(needs, WHOLE)
+    assert [rect is None for rect in chosen] == [need is None for need in needs]
+    assert all(rect.contains(need) for rect, need in zip(chosen, needs, strict=True) if rect and need)
+    assert all(WHOLE.contains(rect) for rect in chosen if rect)
+    joined = [need for need in needs if need]
+    if joined:
+        for need in joined[1:]:
+            joined[0] = joined[0].joined(need)
+        one_for_all = [joined[0] if need else None for need in needs]
+        # A view that is nearly the whole part becomes the whole part.
+        slack = 0.2 * WHOLE.area * (len(needs) + MOVE_COST)
+        assert cost_of(chosen) <= cost_of(one_for_all) + slack
+
+
+def test_a_part_is_captured_whole_while_all_of_it_changes_and_then_what_still_does() -> None:
+    small = Rect(100, 20, 200, 50)
+    assert views([WHOLE] * 10 + [small] * 20, WHOLE) == [WHOLE] * 10 + [small] * 20
+    # Two frames do not pay for a move.
+    assert views([WHOLE] * 10 + [small] * 2, WHOLE) == [WHOLE] * 12
 
 
 # ---- agreement ----------------------------------------------------------------------------------

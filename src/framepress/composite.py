@@ -14,7 +14,7 @@ change within one sample.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import av
@@ -117,6 +117,78 @@ def _premultiplied(pixels: NDArray[np.uint8], rect: Rect, edge: bool) -> Overlay
         keep_chroma=_quads(keep).astype(np.int32),
         touches_edge=edge,
     )
+
+
+def patched(
+    below: Overlay | None, patch: Overlay | None, rect: Rect, size: tuple[int, int]
+) -> Overlay | None:
+    """An overlay a part of which looks different now.
+
+    Args:
+        patch: what is inside of `rect` now; None: nothing.
+        rect: on even pixels. size: of the whole picture.
+
+    Returns:
+        What to put on a plate; None: nothing is left. It touches the edge if what changed goes on outside of
+        `rect`, as far as one can see there: on the edge of the patch it looks different from before.
+    """
+    if below is None and patch is None:
+        return None
+    around = rect if below is None else rect.joined(below.rect)
+    whole = _transparent(around)
+    if below is not None:
+        _paste(whole, below)
+    edge = _edge(whole, rect, size)
+    before = [(keep.copy(), luma.copy()) for keep, luma in edge]
+    _paste(whole, _transparent(rect))
+    if patch is not None:
+        _paste(whole, patch)
+    crosses = any(
+        _differ(keep, was_keep, EDGE_ALPHA_MAX) or _differ(luma, was_luma, EDGE_ALPHA_MAX * 255)
+        for (keep, luma), (was_keep, was_luma) in zip(edge, before, strict=True)
+    )
+    return replace(whole, touches_edge=crosses or (below is not None and below.touches_edge))
+
+
+def _transparent(rect: Rect) -> Overlay:
+    shape, half = (rect.height, rect.width), (rect.height // 2, rect.width // 2)
+    return Overlay(
+        rect,
+        luma=np.full(shape, 16 * 255, np.uint16),
+        cb=np.full(half, 128 * 1020, np.int32),
+        cr=np.full(half, 128 * 1020, np.int32),
+        keep=np.full(shape, 255, np.uint16),
+        keep_chroma=np.full(half, 1020, np.int32),
+        touches_edge=False,
+    )
+
+
+def _paste(onto: Overlay, part: Overlay) -> None:
+    """Replace a rectangle; `part` lies inside."""
+    x, y = part.rect.x - onto.rect.x, part.rect.y - onto.rect.y
+    full = (slice(y, y + part.rect.height), slice(x, x + part.rect.width))
+    half = tuple(slice(side.start // 2, side.stop // 2) for side in full)
+    onto.luma[full], onto.keep[full] = part.luma, part.keep
+    onto.cb[half], onto.cr[half], onto.keep_chroma[half] = part.cb, part.cr, part.keep_chroma
+
+
+def _edge(
+    whole: Overlay, rect: Rect, size: tuple[int, int]
+) -> list[tuple[NDArray[np.uint16], NDArray[np.uint16]]]:
+    """Coverage and luma on the edges of a rectangle that are not edges of the picture; views."""
+    x, y = rect.x - whole.rect.x, rect.y - whole.rect.y
+    rows, columns = slice(y, y + rect.height), slice(x, x + rect.width)
+    places = (
+        ((y, columns), rect.y > 0),
+        ((y + rect.height - 1, columns), rect.bottom < size[1]),
+        ((rows, x), rect.x > 0),
+        ((rows, x + rect.width - 1), rect.right < size[0]),
+    )
+    return [(whole.keep[at], whole.luma[at]) for at, inside in places if inside]
+
+
+def _differ(one: NDArray[np.uint16], other: NDArray[np.uint16], by: int) -> bool:
+    return bool((np.abs(one.astype(np.int32) - other) > by).any())
 
 
 def _weighted(colour: Sequence[Samples], weights: Sequence[float], offset: int) -> Samples:

@@ -19,6 +19,7 @@ from framepress.errors import BrowserCrash, PlanMisfit
 from framepress.looks import Cluster, overlapping, rect_in_picture
 from framepress.page import Page
 from framepress.rects import Rect
+from framepress.views import views
 
 #: Frames per window. Shorter ones fit what moves more tightly; each costs some five frames per part that
 #: changes.
@@ -26,6 +27,9 @@ WINDOW_FRAMES = 30
 
 #: Pictures of the first frame after the view was moved until two must have been equal.
 SETTLE_TRIES = 20
+
+#: Patches one on the other before the whole part is captured again; all of them stay in memory until then.
+PATCHES_MAX = 120
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,10 +39,27 @@ class OverlayPng:
     Attributes:
         rect: where it belongs, pixels of the picture.
         png: RGBA.
+        onto: what this is a patch of: outside of `rect` the part looks as it did there; None: it is whole.
     """
 
     rect: Rect
     png: bytes
+    onto: OverlayPng | None = None
+
+    @property
+    def depth(self) -> int:
+        """How many it is on, one on the other."""
+        return len(self.below)
+
+    @property
+    def below(self) -> list[OverlayPng]:
+        """What it is on, from the nearest to the whole one at the bottom."""
+        found = []
+        at = self.onto
+        while at is not None:
+            found.append(at)
+            at = at.onto
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +67,8 @@ class LayerFrame:
     """The personal layer at a frame.
 
     Attributes:
-        overlays: none overlaps another; empty: nothing personal is to be seen.
+        overlays: none overlaps another, patches with what they are on counted as one; empty: nothing personal
+            is to be seen.
         captured: how many had to be captured for this frame.
         rest: how everything else looks, as one number.
     """
@@ -76,16 +98,26 @@ class PersonalLayer:
         personal: places of the personal elements.
         scale: pixels of the picture per CSS pixel. size: of the picture.
         margin: CSS pixels that elements may paint beyond where the page says they do.
+        patches: where only some of a part's elements change, capture no more than those.
     """
 
     def __init__(
-        self, page: Page, personal: Sequence[str], *, scale: float, size: tuple[int, int], margin: int = 0
+        self,
+        page: Page,
+        personal: Sequence[str],
+        *,
+        scale: float,
+        size: tuple[int, int],
+        margin: int = 0,
+        patches: bool = True,
     ) -> None:
         self._page = page
         self._scale = scale
         self._size = size
         self._margin = margin
+        self._patches = patches
         self._overlays: dict[tuple[int, ...], OverlayPng] = {}
+        self._last: _State | None = None
         page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
 
     def frames(self, indices: range, fps: Fraction) -> Iterator[LayerFrame]:
@@ -96,7 +128,9 @@ class PersonalLayer:
         """
         states = self._watch(indices, fps)
         for start in range(0, len(states), WINDOW_FRAMES):
-            yield from self._window(states[start : start + WINDOW_FRAMES], fps)
+            window = states[start : start + WINDOW_FRAMES]
+            yield from self._window(window, fps)
+            self._last = window[-1]
 
     # ---- first: what there is -------------------------------------------------------------------
 
@@ -152,28 +186,58 @@ class PersonalLayer:
         self, part: Cluster, states: Sequence[_State], fps: Fraction
     ) -> Iterator[tuple[int, OverlayPng, bool]]:
         """The overlays of one part in a window: position in `states`, overlay, whether it is new."""
-        view: tuple[int, int] | None = None
+        # Where the view is, and the size of what it gives.
+        looked_at: Rect | None = None
+        view = (0, 0)
         overlay = self._overlays.get(part.roots)
-        for at, state in enumerate(states):
-            changed = any(state.changed[root] for root in part.roots)
-            if all(state.rects[root] is None for root in part.roots):
+        for at, rect in enumerate(self._views(part, states, overlay is not None)):
+            if all(states[at].rects[root] is None for root in part.roots):
                 # Hidden; what was shown before is not what will be shown after.
                 overlay = None
                 continue
-            fresh = overlay is None or changed
-            if fresh:
-                if view is None:
-                    view = self._move_view(part.rect, state.index, fps)
-                    overlay = OverlayPng(part.rect, picture_that_stays(self._page, state.index, view))
+            if rect is not None:
+                index = states[at].index
+                deep = overlay is None or rect == part.rect or overlay.depth >= PATCHES_MAX
+                onto, wanted = (None, part.rect) if deep else (overlay, rect)
+                if wanted != looked_at:
+                    view, looked_at = self._move_view(wanted, index, fps), wanted
+                    png = picture_that_stays(self._page, index, view)
                 else:
-                    self._page.seek(state.index, fps)
-                    overlay = OverlayPng(part.rect, self._page.picture(state.index, view))
+                    self._page.seek(index, fps)
+                    png = self._page.picture(index, view)
+                overlay = OverlayPng(wanted, png, onto)
             assert overlay is not None
-            yield at, overlay, fresh
+            yield at, overlay, rect is not None
         if overlay is not None:
             self._overlays[part.roots] = overlay
         else:
             self._overlays.pop(part.roots, None)
+
+    def _views(self, part: Cluster, states: Sequence[_State], known: bool) -> list[Rect | None]:
+        """What to capture of a part at each frame of a window; None: it looks as before.
+
+        Args:
+            known: there is an overlay from the window before.
+        """
+        shown = [[state.rects[root] is not None for root in part.roots] for state in states]
+        # Something that comes and goes leaves no rectangle behind that says where it was.
+        steady = self._patches and all(all(roots) for roots in shown)
+        needs: list[Rect | None] = []
+        before = self._last
+        for state, roots in zip(states, shown, strict=True):
+            gone = not any(roots)
+            changed = [root for root in part.roots if state.changed[root]]
+            need: Rect | None = None
+            if not gone and not known:
+                need = part.rect
+            elif not gone and changed:
+                need = part.rect
+                if steady and before is not None:
+                    need = _joined(one.rects[root] for root in changed for one in (before, state))
+            needs.append(need)
+            known = not gone
+            before = state
+        return views(needs, part.rect)
 
     def _move_view(self, rect: Rect, index: int, fps: Fraction) -> tuple[int, int]:
         page = self._page

@@ -22,7 +22,7 @@ import numpy as np
 from framepress.above_pieces import unpack_above
 from framepress.agreement import largest_area
 from framepress.cache import Cache
-from framepress.composite import Canvas, Overlay, blend, read_overlay
+from framepress.composite import Canvas, Overlay, blend, patched, read_overlay
 from framepress.encode import EncoderSettings, GopEncoder
 from framepress.errors import CacheFault, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, side_by_side
@@ -113,16 +113,27 @@ class OverlayReader:
 
     def read(self, captured: Sequence[OverlayPng]) -> list[Overlay]:
         """Those of the overlays that show anything."""
-        found = []
-        for one in captured:
-            if id(one) not in self._read:
-                self._read[id(one)] = (one, read_overlay(self._reader, one.png, one.rect, self._size))
-                if len(self._read) > OVERLAYS_KEPT:
-                    self._read.popitem(last=False)
-            overlay = self._read[id(one)][1]
-            if overlay is not None:
-                found.append(overlay)
-        return found
+        overlays = (self._one(one) for one in captured)
+        return [overlay for overlay in overlays if overlay is not None]
+
+    def _one(self, captured: OverlayPng) -> Overlay | None:
+        # In the order of frames, what a patch is on has just been read.
+        todo = [captured]
+        while id(todo[-1]) not in self._read and (onto := todo[-1].onto) is not None:
+            todo.append(onto)
+        overlay: Overlay | None = None
+        for one in reversed(todo):
+            if id(one) in self._read:
+                overlay = self._read[id(one)][1]
+                continue
+            on = overlay
+            overlay = read_overlay(self._reader, one.png, one.rect, self._size)
+            if one.onto is not None:
+                overlay = patched(on, overlay, one.rect, self._size)
+            self._read[id(one)] = (one, overlay)
+            if len(self._read) > OVERLAYS_KEPT:
+                self._read.popitem(last=False)
+        return overlay
 
 
 class Compositor:

@@ -129,12 +129,15 @@ class LayersSurvey(LooksSurvey):
                 "would not be faster.",
             )
 
-    def _personal_layer(self, clip: Clip, places: Sequence[str] | None = None) -> PersonalLayer:
+    def _personal_layer(
+        self, clip: Clip, places: Sequence[str] | None = None, *, patches: bool = True
+    ) -> PersonalLayer:
         return PersonalLayer(
             self._bench.page(),
             self._personal if places is None else places,
             scale=clip.encoder.width / clip.document.width,
             size=(clip.encoder.width, clip.encoder.height),
+            patches=patches,
         )
 
     def _above_frames(
@@ -145,7 +148,7 @@ class LayersSurvey(LooksSurvey):
             return
         clip = self._open(sample)
         last = max(wanted) + 1 if wanted is not None else clip.frame_count
-        for frame in self._personal_layer(clip, self._above).frames(range(last), clip.fps):
+        for frame in self._personal_layer(clip, self._above, patches=False).frames(range(last), clip.fps):
             if wanted is None or frame.index in wanted:
                 yield frame.index, frame.overlays
 
