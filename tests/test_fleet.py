@@ -15,7 +15,7 @@ import pytest
 from fleet_bench import LIMITS, Fleet, numbered
 from framepress.demo import PAGE
 from framepress.fleet import FleetRun
-from framepress.intake import PLAIN_BECAUSE, WrongEnvironment
+from framepress.intake import WrongEnvironment
 from framepress.ledger import Ledger
 from framepress.queue.base import Job
 from framepress.queue.policy import RetryPolicy
@@ -56,10 +56,7 @@ def fleet(tmp_path: Path, browser_path: Path) -> Fleet:
     return Fleet(tmp_path, f"sqlite:///{tmp_path / 'queue.db'}", str(tmp_path / "out"), str(browser_path))
 
 
-def test_a_list_becomes_clips_records_and_results(
-    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("FRAMEPRESS_MAX_REUSE")
+def test_a_list_becomes_clips_records_and_results(fleet: Fleet, tmp_path: Path) -> None:
     sent = fleet.send(numbered(5))
     assert (sent.rows, sent.sent, sent.finished) == (5, 5, 0)
     fleet.work(slots=2, recycling=Recycling(jobs_max=2))
@@ -68,7 +65,7 @@ def test_a_list_becomes_clips_records_and_results(
     assert (records.tally().done, records.tally().twice) == (5, 0)
     assert len(list(records.each())) == 5
     made = {(one["path"], one["reuse"], one["reason"]) for one in records.each()}
-    assert made == {("plain", "off", PLAIN_BECAUSE)}
+    assert made == {("plain", "off", None)}
     # The same command again sends nothing.
     assert fleet.send(numbered(5)).sent == 0
     assert fleet.send(numbered(6)).sent == 1

@@ -8,6 +8,7 @@
     entries/<kind>/<kk>/<key>/sum         "sha256 <64 hex digits>", "size <bytes>", each with a newline
     tmp/.<key>.….partial/                 an entry in the making, or one on its way out, see `partial`
     held                                  locks, one byte per entry, see below
+    making                                locks, one byte per plan that is being made, see `ordered_rows`
     usage                                 bytes in all entries when somebody last counted
 
 Folders are 0700 and files 0600: artifacts, overlays and sound hold people's data. A kind is a lower-case word

@@ -122,7 +122,7 @@ class Chaos:
             raise RowFailure(f"The list could not be sent: exit code {ended.returncode}.", rule="demo")
 
     def start_worker(self, *more: str) -> subprocess.Popen[bytes]:
-        """A worker process of its own."""
+        """A worker process of its own. It renders plain: nobody lives long enough here to make a plan."""
         words = ["worker", "--queue", self.queue, "--workers", "1", "--lease", f"{self.lease_s:g}"]
         words += ["--log-format", "json", *self.more, *more]
         if self.browser is not None:
@@ -132,7 +132,7 @@ class Chaos:
             return subprocess.Popen(
                 self._command(*words),
                 cwd=self.folder,
-                env=dict(self.environ),
+                env={**self.environ, "FRAMEPRESS_MAX_REUSE": "off"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,

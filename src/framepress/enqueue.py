@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,11 +24,17 @@ from framepress.blobs import Blobs, open_blobs
 from framepress.bundle import address, put_bundle, put_row_files
 from framepress.composition import Composition
 from framepress.errors import InputError
+from framepress.groups import Groups
 from framepress.ledger_file import connect, faults, run_path
 from framepress.ledger_rows import LedgerRow
 from framepress.messages import Message, Poster, encode_message, settings_fields
+from framepress.orders import SurveyOrder, put_order, voided_plans
 from framepress.queue.base import BODY_BYTES_MAX, Job, JobQueue
 from framepress.run_records import RunFacts, RunRecords, write_facts
+from framepress.variants import row_key_of
+
+#: States of the rows that a run is about.
+ROWS = {"bound", "done", "failed"}
 
 #: Jobs that are handed to the queue at a time; it makes its own batches of them.
 PAGE_JOBS = 2_000
@@ -43,7 +49,8 @@ class Sent:
 
     Attributes:
         rows: that the run is about. finished: that had their clip by its records. sent: messages.
-        rejected: rows that break a rule and were left out.
+        rejected: rows that break a rule and were left out. again: of the sent, those whose clip was made by a
+            plan that has been given up.
     """
 
     rows: int
@@ -51,14 +58,24 @@ class Sent:
     sent: int
     rejected: int
     seconds: float
+    again: int = 0
 
 
-def plan_of(batch: Batch) -> str | None:
-    """The plan that the messages name, by its digest; None: each worker decides by itself.
+def order_of(batch: Batch) -> SurveyOrder | None:
+    """Which rows are to be compared for the plan of the list; None: it has too few for one.
 
-    This is the place where the plan of the run is made and put beside the bundle, once there are plans.
+    No page is opened here: the first worker of each machine makes the plan, whatever machine sends the list.
     """
-    return None
+    ledger, settings = batch.ledger, batch.request.settings
+    groups = Groups(ledger.iter_rows(ROWS, unique=True))
+    groups.divide(ledger.iter_rows(ROWS, unique=True))
+    # Undivided: what all rows share by nature is known, and nothing else yet.
+    group = next(iter(groups), None)
+    if group is None or group.state == "plain":
+        return None
+    samples = tuple(group.samples)
+    row_keys = tuple(row_key_of(batch.composition, sample, settings) for sample in samples)
+    return SurveyOrder(groups.personal, samples, row_keys, group.count)
 
 
 def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | None = None) -> Sent:
@@ -78,17 +95,25 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
     blobs = open_blobs(place)
     run = request.run_id
     template = address(put_bundle(blobs, batch.composition))
-    plan = plan_of(batch)
+    order = order_of(batch)
+    digest = None
+    if order is not None:
+        # Its files first: whoever gets the first message compares these rows.
+        for sample in order.samples:
+            put_row_files(blobs, batch.composition.folder, sample.files, set())
+        digest = put_order(blobs, run, order)
     records = RunRecords(blobs, run)
     records.refresh()
-    finished = {key for key, record in records.rows().items() if record["status"] == "done"}
+    voided = voided_plans(blobs)
+    done = {key: record for key, record in records.rows().items() if record["status"] == "done"}
+    again = {key: str(record["plan"]) for key, record in done.items() if record.get("plan") in voided}
+    finished = set(done) - set(again)
     facts = RunFacts(
         run=run,
-        rows=sum(1 for _ in batch.ledger.iter_rows({"bound", "done", "failed"}, unique=True)),
+        rows=sum(1 for _ in batch.ledger.iter_rows(ROWS, unique=True)),
         template=template,
         store=place,
         queue=queue_url,
-        plan=plan,
         sent_at=time.time(),
         retain_s=retain_s,
     )
@@ -100,15 +125,11 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
         run=run,
         store=place,
         settings=settings_fields(request.settings),
-        plan=plan,
+        order=digest,
         poster=_poster(batch),
     )
-    waiting = (
-        row
-        for row in batch.ledger.iter_rows({"bound", "done", "failed"}, unique=True)
-        if (row.out, row.key) not in finished
-    )
-    made = (_job(row, common) for row in _with_files(waiting, blobs, batch.composition))
+    waiting = (row for row in batch.ledger.iter_rows(ROWS, unique=True) if (row.out, row.key) not in finished)
+    made = (_job(row, common, again) for row in _with_files(waiting, blobs, batch.composition))
     sent = 0
     with _SentLog.beside(batch, queue) as log:
         for page in _pages(made, PAGE_JOBS):
@@ -121,15 +142,20 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
         sent=sent,
         rejected=batch.ledger.counts()["rejected"],
         seconds=round(time.perf_counter() - began, 3),
+        again=len(again),
     )
 
 
-def job_id(out: str, row_key: str) -> str:
-    """Names the job of a row within its run: what is asked for and where it goes."""
-    return keys.digest_bytes(f"{out}\n{row_key}".encode())[:32]
+def job_id(out: str, row_key: str, voided: str = "") -> str:
+    """Names the job of a row within its run: what is asked for and where it goes.
+
+    Args:
+        voided: the plan that its clip was made by, if the plan was given up since: another job, then.
+    """
+    return keys.digest_bytes("\n".join([out, row_key, *([voided] if voided else [])]).encode())[:32]
 
 
-def _job(row: LedgerRow, common: Message) -> Job:
+def _job(row: LedgerRow, common: Message, again: Mapping[tuple[str, str], str]) -> Job:
     assert row.out is not None and row.key is not None
     message = common.model_copy(
         update={
@@ -149,7 +175,7 @@ def _job(row: LedgerRow, common: Message) -> Job:
             rule="message-size",
         )
     assert common.run is not None
-    return Job(common.run, job_id(row.out, row.key), body)
+    return Job(common.run, job_id(row.out, row.key, again.get((row.out, row.key), "")), body)
 
 
 def _with_files(rows: Iterable[LedgerRow], blobs: Blobs, composition: Composition) -> Iterator[LedgerRow]:

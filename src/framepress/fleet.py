@@ -17,7 +17,9 @@ from typing import Any
 from framepress.blobs import Blobs, open_blobs
 from framepress.errors import UsageError
 from framepress.ledger import Ledger
+from framepress.ledger_rows import LedgerRow
 from framepress.messages import MessageError, decode_message
+from framepress.orders import remove_orders, voided_plans
 from framepress.poster import poster_name
 from framepress.queue.base import Counts, JobQueue
 from framepress.results_csv import check_results_path, write_results_csv
@@ -45,6 +47,8 @@ class Status:
         waiting, delayed, leased: jobs in the queue, of all runs; approximate on SQS.
         paused: no row of the run is taken.
         twice: rows that were rendered and published more than once.
+        again: rows whose clip was made by a plan that has been given up since. Nobody is at work on them:
+            `framepress enqueue` sends them once more.
     """
 
     run: str
@@ -56,10 +60,11 @@ class Status:
     delayed: int
     leased: int
     paused: bool
+    again: int = 0
 
     @property
     def open(self) -> int:
-        return max(0, self.rows - self.done - self.dead)
+        return max(0, self.rows - self.done - self.dead - self.again)
 
     def as_json(self) -> str:
         """One object for programs."""
@@ -94,7 +99,7 @@ class FleetRun:
     def status(self) -> Status:
         """Where it stands now."""
         self.records.refresh()
-        tally = self.records.tally()
+        tally = self.records.tally(voided_plans(self.blobs))
         unrecorded = self._unrecorded() if self.queue is not None and self.queue.knows_ids else []
         counts = self.queue.counts() if self.queue is not None else Counts(0, 0, 0, 0)
         return Status(
@@ -107,6 +112,7 @@ class FleetRun:
             delayed=counts.delayed,
             leased=counts.leased,
             paused=self.queue is not None and self.run in self.queue.paused(),
+            again=tally.again,
         )
 
     def wait(
@@ -117,7 +123,8 @@ class FleetRun:
         on_look: Callable[[Status], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> tuple[Status, str]:
-        """Wait for the end; returns the last status and "done", "failed" (too many dead rows) or "timeout".
+        """Wait for the end; returns the last status and "done", "failed" (too many dead rows), "again"
+        (all have ended, and some were made by a plan that was given up) or "timeout".
 
         Args:
             dead_max: rows in all -> how many may be dead.
@@ -130,7 +137,7 @@ class FleetRun:
             if status.dead > dead_max(status.rows):
                 return status, "failed"
             if status.open == 0:
-                return status, "done"
+                return status, "again" if status.again else "done"
             if deadline is not None and time.monotonic() >= deadline:
                 return status, "timeout"
             pause_s = LOOK_S if status.done != last else min(LOOK_S_MAX, pause_s * 1.5)
@@ -191,11 +198,11 @@ class FleetRun:
         self.records.refresh()
         outs = {str(one["out"]) for one in self.records.each() if one.get("id") == id_ and one.get("out")}
         jobs = {str(one["job"]) for one in self.records.each() if one.get("id") == id_ and one.get("job")}
-        numbers: list[int] = []
+        rows: list[LedgerRow] = []
         if ledger is not None:
             for row in ledger.iter_rows():
                 if (row.id or str(row.number)) == id_:
-                    numbers.append(row.number)
+                    rows.append(row)
                     if row.out is not None and row.key is not None:
                         outs.add(row.out)
                         jobs.add(job_id(row.out, row.key))
@@ -207,10 +214,14 @@ class FleetRun:
                     removed.append(self.blobs.place_of(one))
         if self.queue is not None and jobs and self.queue.forget(self.run, sorted(jobs)):
             removed.append("its job in the queue")
+        row_keys = [str(one["row_key"]) for one in self.records.each() if one.get("id") == id_]
+        row_keys += [row.key for row in rows if row.key is not None]
+        if remove_orders(self.blobs, self.run, row_keys):
+            removed.append("its place among the rows that are compared")
         if self.records.remove(outs):
             removed.append("its records")
-        if ledger is not None and numbers:
-            ledger.remove(numbers)
+        if ledger is not None and rows:
+            ledger.remove([row.number for row in rows])
             removed.append("its row in the ledger")
         return removed
 

@@ -8,8 +8,10 @@ worker may write to; sizes are limited.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -20,12 +22,14 @@ from framepress import variants
 from framepress.blobs import check_bucket_url, is_bucket_url, open_blobs
 from framepress.browser import TEMP_PREFIX, Browser, BrowserOptions, remove_folder
 from framepress.bundle import BundleRef, fetch_bundle, fetch_row_file, parse_bundle, safe_member
+from framepress.cache_options import CacheOptions, cache_options, open_if_usable
 from framepress.composition import Composition, load_composition
 from framepress.environment import environment_of
 from framepress.errors import EnvironmentFault, RowValueError
 from framepress.keys import digest_file
 from framepress.messages import Message, MessageError, NotHere, decode_message, message_settings
 from framepress.names import safe_name
+from framepress.orders import SurveyOrder, get_order, voided_plans
 from framepress.provenance import Demands
 from framepress.queue.base import BODY_BYTES_MAX, Lease
 from framepress.renderer import RowTask
@@ -38,7 +42,13 @@ from framepress.wanted_poster import WantedPoster
 from framepress.workshop import Workshop, reuse_level
 
 #: Why rows of a queue are rendered plain.
-PLAIN_BECAUSE = "the queue's worker has no plan for it"
+NO_ORDER = "its message does not say which rows it shares pictures with"
+ORDER_GONE = "what says which rows to compare is gone from the store"
+OTHER_FILES = "a row that it is compared with has another file of the same name"
+NO_PIECES = "the worker has no folder for what rows share (FRAMEPRESS_CACHE_DIR, TMPDIR)"
+
+#: Seconds after which a worker looks again which plans others have given up.
+VOIDS_S = 30.0
 
 #: Unpacked bundles kept; a queue rarely has more than one run's at a time.
 BUNDLES_MAX = 8
@@ -111,6 +121,10 @@ class Intake:
         self._environment: str | None = None
         self._swept: set[str] = set()
         self._demands = Demands(max_reuse=reuse_level(None, options.environ))
+        self._pieces = self._choose_pieces()
+        self._orders: dict[tuple[str, str], SurveyOrder | None] = {}
+        #: Per store: when it was last looked at, and the plans that its workers have given up.
+        self._voids: dict[str, tuple[float, frozenset[str]]] = {}
 
     def close(self) -> None:
         """Remove temporary folders."""
@@ -183,6 +197,8 @@ class Intake:
             # What killed workers left half-written, once per start.
             store.sweep()
             self._swept.add(place)
+        demands = self._demands_of(place)
+        order, plain_because = self._order(message, place, composition)
         task = RowTask(
             variant=variant,
             row_key=row_key,
@@ -191,9 +207,10 @@ class Intake:
             id=message.id or lease.job.id,
             attempt=lease.failures + 1,
             poster=poster,
-            # With reuse off there is nothing to explain, as in a run without a queue.
-            plain_because=PLAIN_BECAUSE if self._demands.max_reuse != "off" else None,
-            stays=self._demands,
+            order=order,
+            plain_because=plain_because,
+            reuse=demands.max_reuse,
+            stays=demands,
         )
         config = WorkerConfig(
             number=1,
@@ -203,9 +220,65 @@ class Intake:
             limits=self.options.limits,
             browser=browser,
             out=place,
+            pieces=self._pieces,
         )
-        task, stored = _look(store, task, self._demands)
+        task, stored = _look(store, task, demands)
         return Prepared(lease, message, place, config, task, stored)
+
+    # ---- what rows share ------------------------------------------------------------------------
+
+    def refuse(self, place: str, plan: str) -> None:
+        """A plan has been given up: clips that were made by it will not do."""
+        _, known = self._voids.get(place, (0.0, frozenset()))
+        self._voids[place] = (time.monotonic(), known | {plan})
+
+    def _demands_of(self, place: str) -> Demands:
+        """What a stored clip must be, as far as the store's workers know."""
+        looked_at, known = self._voids.get(place, (-math.inf, frozenset()))
+        if time.monotonic() - looked_at >= VOIDS_S:
+            known = voided_plans(open_blobs(place))
+            self._voids[place] = (time.monotonic(), known)
+        return replace(self._demands, voided=known)
+
+    def _order(
+        self, message: Message, place: str, composition: Composition
+    ) -> tuple[SurveyOrder | None, str | None]:
+        """The group of the row, with the files of its samples here; or why there is none."""
+        if self._demands.max_reuse == "off":
+            # There is nothing to explain, as in a run without a queue.
+            return None, None
+        if self._pieces is None:
+            return None, NO_PIECES
+        if message.order is None or message.run is None:
+            return None, NO_ORDER
+        key = (place, message.order)
+        if key not in self._orders:
+            while len(self._orders) >= BUNDLES_MAX:
+                self._orders.pop(next(iter(self._orders)))
+            self._orders[key] = get_order(open_blobs(place), message.run, message.order)
+        order = self._orders[key]
+        if order is None:
+            return None, ORDER_GONE
+        ref = parse_bundle(message.template)
+        for sample in order.samples if ref is not None else ():
+            assert ref is not None
+            if self._unpacked(ref, sample.files).folder != composition.folder:
+                return None, OTHER_FILES
+        return order, None
+
+    def _choose_pieces(self) -> CacheOptions | None:
+        """This machine's cache, or a folder that goes with the worker; None: reuse is off, or no room."""
+        if self._demands.max_reuse == "off":
+            return None
+        chosen = cache_options(self.options.environ)
+        if open_if_usable(chosen) is not None:
+            return chosen
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-pieces-"))
+        except OSError:
+            return None
+        self._stack.callback(remove_folder, folder)
+        return CacheOptions(folder)
 
     # ---- the composition ------------------------------------------------------------------------
 

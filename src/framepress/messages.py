@@ -17,7 +17,8 @@ Ours may have, each of which may be missing or null:
     files     object   path below the composition's folder -> SHA-256, of files that only this row refers to;
                        they lie in the store
     poster    object   {"time": "5/2", "button": false}: seconds as a ratio
-    plan      str      digest of the plan to follow; null: the worker decides by itself
+    order     str      digest of the survey order of the row's group, see `orders`; null: the row is rendered
+                       plain
     environment  str   digest of the environment that the clip has to be made in
 
 Unknown fields are ignored. No field holds credentials.
@@ -75,7 +76,7 @@ class Message(BaseModel):
     settings: dict[str, Any] | None = None
     files: dict[str, str] = Field(default_factory=dict, max_length=FILES_MAX)
     poster: Poster | None = None
-    plan: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    order: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     environment: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
 

@@ -24,9 +24,11 @@ from framepress.browser import remove_folders_of
 from framepress.cache_options import open_if_usable
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
+from framepress.ordered_rows import OrderedRows
 from framepress.plan import Plan
 from framepress.provenance import Demands
 from framepress.renderer import Renderer, RowTask
+from framepress.results import RowResult
 from framepress.stores import open_store
 from framepress.tasks import (
     Beat,
@@ -35,6 +37,7 @@ from framepress.tasks import (
     Opened,
     OpenTask,
     PlainFramesTask,
+    PlanGivenUp,
     Reply,
     SegmentsDone,
     SegmentTask,
@@ -70,6 +73,7 @@ class Worker:
             )
         pieces = open_if_usable(config.pieces)
         self.renderer = Renderer(composition, config.settings, config.limits, config.browser, pieces)
+        self._ordered = OrderedRows(self.renderer, pieces, self._survey_beat) if pieces is not None else None
         # While the store works, this thread waits for it and sends nothing.
         self._store = BeatingStore(
             open_store(config.out, force=config.force), lambda: connection.send(self._last)
@@ -101,8 +105,7 @@ class Worker:
                 # A browser that has started is progress: on a busy machine that alone takes seconds.
                 renderer.warm.page()
                 self._connection.send(Beat(0, 0))
-                result = renderer.render(task, self._store, self._beat, keep=self._artifacts.keep)
-                return result.model_copy(update={"worker": self._config.number})
+                return self._row(task)
             case OpenTask():
                 clip = renderer.open(task.variant)
                 renderer.seek_first(clip)
@@ -129,6 +132,15 @@ class Worker:
                 return Kept()
             case StillTask():
                 return renderer.still(renderer.open(task.variant), task.time_s)
+
+    def _row(self, task: RowTask) -> RowResult | PlanGivenUp:
+        if task.order is None or task.stored_bytes is not None or self._ordered is None:
+            return self._render(task)
+        return self._ordered.render(task, self._render)
+
+    def _render(self, task: RowTask) -> RowResult:
+        result = self.renderer.render(task, self._store, self._beat, keep=self._artifacts.keep)
+        return result.model_copy(update={"worker": self._config.number})
 
     def _beat(self, frames: int, total: int) -> None:
         self._survey_beat("", frames, total)

@@ -28,6 +28,7 @@ from framepress.composition import Composition, Document, frame_count, scaled_si
 from framepress.encode import EncoderSettings, gop_frame_count
 from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
+from framepress.orders import SurveyOrder
 from framepress.page import PageContent, PageInfo
 from framepress.plan import Plan
 from framepress.planned import LoadedPlan, check_rest, encode_planned
@@ -71,6 +72,8 @@ class RowTask:
         reuse: how far reuse may go.
         stays: what a clip of the same row must be that somebody else has published meanwhile; None: it is
             replaced whatever it is.
+        order: the group that the row belongs to, if whoever gives the task does not know of its plan; see
+            `ordered_rows`.
     """
 
     variant: variants.Variant
@@ -86,6 +89,7 @@ class RowTask:
     plain_because: str | None = None
     reuse: Reuse = "off"
     stays: Demands | None = ANY_WILL_DO
+    order: SurveyOrder | None = None
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,16 @@ else the latest by ``at``. So counts are of rows, not of records.
 
 Fields of a record: ``status`` (done, dead, retried), ``out`` (name in the store), ``row_key``, ``id``,
 ``row``, ``at`` (seconds since the epoch), and for done ``path`` (stored: nothing was rendered for it),
-``reuse``, ``reason`` (why it was rendered plain), ``url``, ``poster``, ``bytes``, ``frames``, ``seconds``,
-``environment``; for dead ``error``; and ``attempts``, ``job``. No record holds a value of a row. A record is
-there before the queue is told that its row is done.
+``reuse``, ``reason`` (why it was rendered plain), ``plan`` (digest, if it was made by one), ``url``,
+``poster``, ``bytes``, ``frames``, ``seconds``, ``environment``; for dead ``error``; and ``attempts``,
+``job``. No record holds a value of a row. A record is there before the queue is told that its row is done.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,19 +55,23 @@ class RunFacts(BaseModel):
     template: str
     store: str
     queue: str
-    plan: str | None = None
     sent_at: float
     retain_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Rows of a run by what became of them. `rendered`: rows rendered and published more than once count
-    in `twice` too."""
+    """Rows of a run by what became of them.
+
+    Attributes:
+        twice: rendered and published more than once, but for those whose plan had been given up.
+        again: their clip was made by a plan that has been given up since; they are not `done`.
+    """
 
     done: int
     dead: int
     twice: int
+    again: int = 0
 
 
 def run_prefix(run: str) -> str:
@@ -159,18 +163,27 @@ class RunRecords:
                 rows[key] = record
         return rows
 
-    def tally(self) -> Tally:
-        """How many rows ended how, and how many were published twice."""
+    def tally(self, voided: Container[str] = ()) -> Tally:
+        """How many rows ended how, and how many were published twice.
+
+        Args:
+            voided: digests of plans that have been given up.
+        """
         rows = self.rows()
         published: dict[tuple[str, str], int] = {}
         for record in self.each():
-            if record.get("status") == "done" and record.get("path") != "stored":
+            if record.get("status") != "done" or record.get("path") == "stored":
+                continue
+            if record.get("plan") not in voided:
                 key = (str(record.get("out")), str(record.get("row_key")))
                 published[key] = published.get(key, 0) + 1
+        done = [record for record in rows.values() if record["status"] == "done"]
+        again = sum(record.get("plan") is not None and record["plan"] in voided for record in done)
         return Tally(
-            done=sum(record["status"] == "done" for record in rows.values()),
+            done=len(done) - again,
             dead=sum(record["status"] == "dead" for record in rows.values()),
             twice=sum(count > 1 for count in published.values()),
+            again=again,
         )
 
     def remove(self, outs: set[str]) -> int:

@@ -13,7 +13,7 @@ from framepress.errors import InternalError
 from framepress.intake import Prepared
 from framepress.pool import WorkerPool
 from framepress.results import RowResult
-from framepress.tasks import Failed, WorkerConfig
+from framepress.tasks import Failed, PlanGivenUp, WorkerConfig
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ class Slot:
             return False
         return not self._pool.ready or self._pool.heard_at > self.extended_at
 
-    def replies(self) -> Iterator[tuple[Prepared, RowResult | Failed]]:
+    def replies(self) -> Iterator[tuple[Prepared, RowResult | PlanGivenUp | Failed]]:
         """The end of the job, if it has come; the slot is idle then."""
         if self._pool is None or self.job is None:
             return
         # One job, so at most one answer.
         for answer in list(self._pool.answers(0))[:1]:
-            if not isinstance(answer.reply, RowResult | Failed):
+            if not isinstance(answer.reply, RowResult | PlanGivenUp | Failed):
                 raise InternalError(f"A worker answered a row with {type(answer.reply).__name__}.")
             job = self.job
             assert job is not None

@@ -136,6 +136,19 @@ class SegmentsDone:
 
 
 @dataclass(frozen=True)
+class PlanGivenUp:
+    """A row has shown that the plan of its group is wrong; it was rendered plain.
+
+    Attributes:
+        plan: digest of the plan. reason: what did not fit.
+    """
+
+    result: RowResult
+    plan: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Failed:
     error: FramepressError
 
@@ -153,4 +166,4 @@ class Beat:
     step: str = ""
 
 
-Reply = RowResult | Opened | SegmentsDone | Surveyed | Kept | bytes | Failed
+Reply = RowResult | PlanGivenUp | Opened | SegmentsDone | Surveyed | Kept | bytes | Failed

@@ -33,13 +33,14 @@ from framepress.errors import (
 )
 from framepress.intake import Intake, Prepared, WrongEnvironment
 from framepress.messages import Message
+from framepress.orders import put_void
 from framepress.queue.base import JobQueue, Lease
 from framepress.queue.policy import Dead
 from framepress.receiver import Arrival, Away, Receiver, Unfit, wait_for_end
 from framepress.results import RowResult
 from framepress.run_records import PLAIN_RUN, RecordWriter
 from framepress.slots import Recycling, Slot
-from framepress.tasks import Failed
+from framepress.tasks import Failed, PlanGivenUp
 
 #: Seconds between two looks at what the slots do.
 TICK_S = 0.05
@@ -304,11 +305,32 @@ class FleetWorker:
 
     # ---- a row ends -----------------------------------------------------------------------------
 
-    def _ended(self, job: Prepared, reply: RowResult | Failed) -> None:
-        if isinstance(reply, RowResult):
+    def _ended(self, job: Prepared, reply: RowResult | PlanGivenUp | Failed) -> None:
+        if isinstance(reply, PlanGivenUp):
+            self._plan_given_up(job, reply)
+        elif isinstance(reply, RowResult):
             self._done(job.lease, job.message, job.store, reply)
         else:
             self._failed(job.lease, job.message, reply.error)
+
+    def _plan_given_up(self, job: Prepared, reply: PlanGivenUp) -> None:
+        """The row itself is right; those that were made by the plan are not to be trusted any more."""
+        self._log(
+            "plan-wrong",
+            id=job.task.id,
+            run=job.message.run,
+            plan=reply.plan,
+            message=reply.reason,
+            next="`framepress enqueue` again sends the rows that were made by this plan once more",
+        )
+        try:
+            put_void(open_blobs(job.store), reply.plan, reply.reason)
+        except (StoreUnavailable, StorageFault) as error:
+            # Without the mark nobody would know: the row is done once more, and finds the plan wrong again.
+            self._failed(job.lease, job.message, error)
+            return
+        self._intake.refuse(job.store, reply.plan)
+        self._done(job.lease, job.message, job.store, reply.result)
 
     def _done(self, lease: Lease, message: Message, store: str, result: RowResult) -> None:
         if self._breaker.is_open:
@@ -321,6 +343,7 @@ class FleetWorker:
             "path": result.path,
             "reuse": result.reuse,
             "reason": result.reason,
+            "plan": result.plan,
             "url": result.out,
             "poster": result.poster,
             "bytes": result.bytes,

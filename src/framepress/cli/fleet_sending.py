@@ -71,8 +71,9 @@ def send(options: EnqueueOptions) -> int:
     elif not options.quiet:
         skipped = f", {sent.finished:,} finished before" if sent.finished else ""
         bad = f", {sent.rejected:,} left out" if sent.rejected else ""
+        again = f", {sent.again:,} of them once more, for their plan was wrong" if sent.again else ""
         show.console().print(
-            f"Run {options.run}: {sent.sent:,} of {sent.rows:,} rows sent{skipped}{bad}, "
+            f"Run {options.run}: {sent.sent:,} of {sent.rows:,} rows sent{again}{skipped}{bad}, "
             f"{sent.seconds:.1f} s. Next: framepress worker --queue {options.queue}",
             markup=False,
         )

@@ -49,7 +49,7 @@ def show_status(
             _tell(status, as_json)
         if results is not None:
             _write_results(found, note, results)
-    return 1 if status.dead else 0
+    return 1 if status.dead or status.again else 0
 
 
 def wait_for(
@@ -72,6 +72,11 @@ def wait_for(
             _write_results(found, note, results)
     if how == "failed":
         show.tell_error(f"{status.dead:,} rows are dead, more than --max-failed. See `framepress dead list`.")
+    elif how == "again":
+        show.tell_error(
+            f"{status.again:,} rows were made by a plan that was given up since. The same "
+            "`framepress enqueue` sends them once more."
+        )
     elif how == "timeout":
         show.tell_error(f"The time is over and {status.open:,} rows are open. Wait again, or add workers.")
     return 0 if how == "done" else 1

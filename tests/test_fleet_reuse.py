@@ -1,0 +1,153 @@
+"""A queue's rows by plans: found or made by whoever comes first, given up together, explained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dangers import Danger, knows, values, within
+from fleet_bench import Fleet
+from framepress.blobs import open_blobs
+from framepress.cache import Cache
+from framepress.errors import InputError
+from framepress.fleet import FleetRun
+from framepress.intake import NO_ORDER, ORDER_GONE
+from framepress.orders import SurveyOrder, get_order, parse_order, put_order, remove_orders
+from framepress.variants import Variant
+from lists import decoded, psnr_db
+
+NAMES = ("Ann", "Ben", "Cleo", "Dora", "Eve", "Finn")
+TWELVE = (*NAMES, "Gus", "Hal", "Zed", "Ivo", "Jan", "Kimberley")
+CARD = Danger("a card", within(""), rows=values(name=NAMES))
+SPECIAL = Danger("special", knows("side.textContent = 'other';"), rows=values(name=TWELVE))
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, browser_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fleet:
+    """A queue in a file, clips in a folder, reuse allowed, a cache of its own."""
+    monkeypatch.delenv("FRAMEPRESS_MAX_REUSE")
+    monkeypatch.setenv("FRAMEPRESS_CACHE_DIR", str(tmp_path / "cache"))
+    return Fleet(tmp_path, f"sqlite:///{tmp_path / 'queue.db'}", str(tmp_path / "out"), str(browser_path))
+
+
+def named(danger: Danger, count: int | None = None) -> list[dict[str, Any]]:
+    """The rows of a danger with names of files."""
+    rows = list(danger.rows)[:count]
+    return [{**row, "out": f"{number}.mp4"} for number, row in enumerate(rows, 1)]
+
+
+def made(fleet: Fleet) -> dict[str, dict[str, Any]]:
+    """The record that counts, by file."""
+    return {str(record["out"]): record for record in fleet.records().rows().values()}
+
+
+def test_rows_of_a_queue_are_made_by_the_plan_of_their_list(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.send(named(CARD), page=CARD.html())
+    fleet.work()
+    records = made(fleet)
+    assert {(one["path"], one["reuse"], one["reason"]) for one in records.values()} == {
+        ("reuse", "segments", None)
+    }
+    assert len({one["plan"] for one in records.values()}) == 1
+    assert len(list(Cache(tmp_path / "cache").keys("plan"))) == 1
+    # The same rows without reuse are the same clips.
+    monkeypatch.setenv("FRAMEPRESS_MAX_REUSE", "off")
+    plain = Fleet(tmp_path, f"sqlite:///{tmp_path / 'plain.db'}", str(tmp_path / "plain"), fleet.browser)
+    plain.send(named(CARD), page=CARD.html())
+    plain.work()
+    assert {one["path"] for one in made(plain).values()} == {"plain"}
+    for name in records:
+        by_plan, whole = decoded(Path(fleet.store, name)), decoded(Path(plain.store, name))
+        assert len(by_plan) == len(whole) == 8
+        assert psnr_db(by_plan, whole) > 45
+    # And not clips of each other.
+    assert np.any(decoded(Path(fleet.store, "1.mp4"))[0] != decoded(Path(fleet.store, "2.mp4"))[0])
+
+
+def test_a_row_that_shows_its_plan_wrong_is_right_and_the_others_are_sent_again(fleet: Fleet) -> None:
+    rows = named(SPECIAL)
+    fleet.send(rows, page=SPECIAL.html())
+    fleet.work()
+    first = made(fleet)
+    [said] = fleet.said("plan-wrong")
+    wrong = said["plan"]
+    # Loudly, by the name of the row and not by what stands in it.
+    assert said["id"] == "9" and "enqueue" in said["next"] and "Zed" not in str(said)
+    assert first["9.mp4"]["path"] == "plain" and "wrong" in first["9.mp4"]["reason"]
+    before = {name for name, record in first.items() if record["plan"] == wrong}
+    assert before
+    with fleet.open_queue() as queue:
+        status, how = FleetRun("run", fleet.store, queue).wait(timeout_s=5, dead_max=lambda _: 0)
+    assert (how, status.again, status.done, status.open) == ("again", len(before), 12 - len(before), 0)
+    sent = fleet.send(rows, page=SPECIAL.html())
+    assert (sent.sent, sent.again) == (len(before), len(before))
+    fleet.work()
+    second = made(fleet)
+    assert wrong not in {record["plan"] for record in second.values()}
+    assert {second[name]["path"] for name in before} == {"reuse"}
+    with fleet.open_queue() as queue:
+        status, how = FleetRun("run", fleet.store, queue).wait(timeout_s=5, dead_max=lambda _: 0)
+    assert (how, status.again, status.done, status.twice) == ("done", 0, 12, 0)
+    assert fleet.send(rows, page=SPECIAL.html()).sent == 0
+
+
+@pytest.mark.slow
+def test_without_an_order_a_row_is_plain_and_says_so(fleet: Fleet) -> None:
+    # Too few rows for a plan: the message names no order.
+    fleet.send(named(CARD, 2), page=CARD.html())
+    fleet.work()
+    assert {one["reason"] for one in made(fleet).values()} == {NO_ORDER}
+    # An order that somebody has removed.
+    fleet.send(named(CARD), page=CARD.html())
+    keys = [str(record["row_key"]) for record in fleet.records().each()]
+    assert remove_orders(fleet.records().blobs, "run", keys) in (0, 1)
+    for path in (Path(fleet.store) / ".framepress/runs/run/orders").glob("*"):
+        path.unlink()
+    fleet.work()
+    assert {one["reason"] for one in made(fleet).values()} == {NO_ORDER, ORDER_GONE}
+
+
+ORDER = SurveyOrder(
+    personal=("NAME",),
+    samples=(
+        Variant(values={"NAME": "Ann"}, files={"a.png": "0" * 64}),
+        Variant(values={"NAME": "Bo"}, files={}),
+    ),
+    row_keys=("1" * 64, "2" * 64),
+    rows=7,
+)
+
+
+def test_an_order_reads_back_and_is_known_by_its_digest(tmp_path: Path) -> None:
+
+    blobs = open_blobs(tmp_path)
+    digest = put_order(blobs, "run", ORDER)
+    assert get_order(blobs, "run", digest) == ORDER
+    assert put_order(blobs, "run", ORDER) == digest
+    assert get_order(blobs, "other", digest) is None
+    path = tmp_path / f".framepress/runs/run/orders/{digest}.json"
+    path.write_bytes(path.read_bytes().replace(b"Ann", b"Eve"))
+    assert get_order(blobs, "run", digest) is None
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b'{"personal": []}', ORDER.to_json().replace(b'"rows":"7"', b'"rows":""')]
+)
+def test_what_is_no_order_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match="enqueue"):
+        parse_order(data)
+
+
+@pytest.mark.parametrize(("keys", "removed"), [(["2" * 64], 1), (["3" * 64], 0)])
+def test_an_order_goes_with_any_of_its_rows(tmp_path: Path, keys: Sequence[str], removed: int) -> None:
+
+    blobs = open_blobs(tmp_path)
+    digest = put_order(blobs, "run", ORDER)
+    assert remove_orders(blobs, "run", keys) == removed
+    assert (get_order(blobs, "run", digest) is None) == bool(removed)
