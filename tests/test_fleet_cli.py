@@ -74,6 +74,7 @@ def test_a_run_is_sent_watched_paused_and_cancelled_by_name_alone(shop: Program,
         "finished": 0,
         "sent": 3,
         "rejected": 0,
+        "again": 0,
         "seconds": 0,
     }
     status = command("status", "--run", "july", "--json").objects()[0]
