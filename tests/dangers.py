@@ -254,8 +254,22 @@ NEIGHBOURS = [
         "[data-tier=gold] #badge{background:#fc0}</style>",
         variables=declared(NAME="Ann", TIER="none"),
         rows=values(
-            name=[*NAMES, "Gus", "Hal", "Ivy"],
-            tier=["iron", "iron", "iron", "gold", "iron", "iron", "iron", "iron", "iron"],
+            name=[*NAMES, "Gus", "Hal", "Ivy", "Jan", "Kim", "Leo"],
+            # Two values among the others, so that no row has to be sampled for the sake of a second one.
+            tier=[
+                "iron",
+                "zinc",
+                "iron",
+                "gold",
+                "iron",
+                "zinc",
+                "iron",
+                "zinc",
+                "iron",
+                "zinc",
+                "iron",
+                "zinc",
+            ],
         ),
         voids=1,
     ),
@@ -497,6 +511,8 @@ MOTION = [
         head="<style>#root{background:{{$COLOUR}}}</style>",
         variables=declared(COLOUR="#000"),
         rows=values(colour=COLOURS),
+        path="plain",
+        reason="whole frame",
     ),
 ]
 
