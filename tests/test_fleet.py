@@ -13,6 +13,7 @@ from uuid import uuid4
 import pytest
 
 from fleet_bench import LIMITS, Fleet, numbered
+from framepress.cache import Cache
 from framepress.demo import PAGE
 from framepress.fleet import FleetRun
 from framepress.intake import WrongEnvironment
@@ -324,12 +325,17 @@ def test_a_row_that_a_worker_may_not_write_waits_for_another_and_is_found_among_
     assert fleet.numbers(1) == [1]
 
 
-def test_one_person_can_be_forgotten(fleet: Fleet) -> None:
+def test_one_person_can_be_forgotten(fleet: Fleet, tmp_path: Path) -> None:
     fleet.send(numbered(2))
     fleet.work()
     with fleet.open_queue() as queue, Ledger.open(Path(fleet.store), "run") as ledger:
-        removed = FleetRun("run", fleet.store, queue).forget("1", ledger)
-    assert len(removed) == 4
+        keys = {str(one["id"]): str(one["row_key"]) for one in fleet.records().each()}
+        cache = Cache(tmp_path / "cache")
+        for key in keys.values():
+            cache.put_bytes("artifact", key, b"a clip")
+        removed = FleetRun("run", fleet.store, queue).forget("1", ledger, cache)
+        assert list(cache.keys("artifact")) == [keys["2"]]
+    assert len(removed) == 5
     assert fleet.numbers(2) == [None, 2]
     assert [record["id"] for record in fleet.records().each()] == ["2"]
     traces = subprocess.run(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from framepress.blobs import Blobs, open_blobs
+from framepress.cache import Cache
 from framepress.errors import UsageError
 from framepress.ledger import Ledger
 from framepress.ledger_rows import LedgerRow
@@ -187,11 +188,13 @@ class FleetRun:
 
     # ---- one person -----------------------------------------------------------------------------
 
-    def forget(self, id_: str, ledger: Ledger | None) -> list[str]:
+    def forget(self, id_: str, ledger: Ledger | None, cache: Cache | None = None) -> list[str]:
         """Remove what there is of one row: clip, poster, records, jobs, ledger. Returns what was removed.
 
         Args:
             id_: as results have it.
+            cache: of this machine; clips of the row that it keeps go too. Those of other machines' caches
+                cannot be reached from here.
         """
         from framepress.enqueue import job_id  # noqa: PLC0415 - heavy, and only needed here
 
@@ -218,6 +221,8 @@ class FleetRun:
         row_keys += [row.key for row in rows if row.key is not None]
         if remove_orders(self.blobs, self.run, row_keys):
             removed.append("its place among the rows that are compared")
+        if cache is not None and _forget_cached(cache, row_keys):
+            removed.append("its clip in the cache")
         if self.records.remove(outs):
             removed.append("its records")
         if ledger is not None and rows:
@@ -290,6 +295,14 @@ class FleetRun:
                 rule="not-dead",
             )
         return named
+
+
+def _forget_cached(cache: Cache, row_keys: Sequence[str]) -> bool:
+    """Take finished clips out of a cache; whether there was one."""
+    kept = [key for key in set(row_keys) if cache.get("artifact", key) is not None]
+    for key in kept:
+        cache.remove("artifact", key)
+    return bool(kept)
 
 
 def _ledger_result(record: Mapping[str, Any]) -> dict[str, Any]:

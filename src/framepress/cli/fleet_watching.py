@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from framepress.cache_options import cache_options, open_if_usable
 from framepress.cli import show
 from framepress.cli.fleet_sending import duration_option
 from framepress.errors import UsageError
@@ -122,7 +123,8 @@ def forget_row(run: str, id_: str, queue: str | None, out_dir: str | None) -> in
         ledger = _ledger(run, note)
         if ledger is not None:
             stack.enter_context(ledger)
-        removed = found.forget(id_, ledger)
+        cache = open_if_usable(cache_options(os.environ))
+        removed = found.forget(id_, ledger, cache)
     show.console().print(f"Removed: {'; '.join(removed) or 'nothing, there was nothing'}.", markup=False)
     return 0 if removed else 1
 
