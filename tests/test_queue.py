@@ -89,6 +89,26 @@ def make_sqs_queue(server: Server, name: str, *, redrive: int | None = 20) -> st
     return f"sqs://{name}?region=us-east-1&endpoint={server.url}"
 
 
+@pytest.mark.parametrize("kind", ["ministack", pytest.param("moto", marks=pytest.mark.slow)])
+def test_sqs_tells_of_finished_rows_in_the_queue_that_is_named(
+    kind: str, server_of: Callable[[str], Server], aws: None
+) -> None:
+    import boto3  # noqa: PLC0415
+
+    server, name = server_of(kind), f"t{uuid4().hex[:10]}"
+    url = make_sqs_queue(server, name)
+    client = boto3.client("sqs", endpoint_url=server.url)
+    done = client.create_queue(QueueName=f"{name}-done")["QueueUrl"]
+    with open_queue(f"{url}&done={name}-done", {}) as queue, open_queue(url, {}) as quiet:
+        queue.announce({"id": "7", "out": "sieben-é.mp4"})
+        quiet.announce({"id": "8"})
+        told = client.receive_message(QueueUrl=done, MaxNumberOfMessages=10, WaitTimeSeconds=1)["Messages"]
+    assert [json.loads(message["Body"]) for message in told] == [{"id": "7", "out": "sieben-é.mp4"}]
+    with pytest.raises(QueueUnavailable):
+        open_queue(f"{url}&done={name}-nowhere", {})
+    client.close()
+
+
 @pytest.fixture(params=BACKENDS)
 def bench(
     request: pytest.FixtureRequest,

@@ -4,7 +4,7 @@ A queue is named by a URL:
 
     sqlite:///path/queue.db                       a file, made on first use
     redis://HOST:6379/0[?name=NAME]               Redis 7 or Valkey; rediss:// with TLS
-    sqs://NAME, sqs://sqs.REGION.amazonaws.com/ACCOUNT/NAME      [?region=R&endpoint=URL]
+    sqs://NAME, sqs://sqs.REGION.amazonaws.com/ACCOUNT/NAME      [?region=R&endpoint=URL&done=NAME]
 
 Credentials are never part of it: a URL stands in process lists, logs and notes. Redis' come from
 FRAMEPRESS_REDIS_USERNAME and FRAMEPRESS_REDIS_PASSWORD, those of SQS from where boto3 looks for them.
@@ -132,6 +132,7 @@ def _sqs(
             account=words[-2] if len(words) > 2 and re.fullmatch(r"[0-9]{12}", words[-2]) else None,
             region=options.get("region") or (region[1] if region else None),
             endpoint=options.get("endpoint"),
+            done=options.get("done"),
             redrive_check=redrive_check,
             lease_s=lease_s,
             policy=policy,

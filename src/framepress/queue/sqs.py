@@ -60,6 +60,7 @@ class SqsQueue(JobQueue):
     Args:
         name: of the queue. account: its owner, if it is not ours.
         region, endpoint: None: as the environment or the profile says.
+        done: name of a queue of the same owner that is told of rows that ended; None: nobody is told.
         redrive_check: refuse a queue without a fit redrive policy.
     """
 
@@ -75,6 +76,7 @@ class SqsQueue(JobQueue):
         account: str | None = None,
         region: str | None = None,
         endpoint: str | None = None,
+        done: str | None = None,
         redrive_check: bool = True,
         lease_s: float = LEASE_S,
         policy: RetryPolicy | None = None,
@@ -104,6 +106,9 @@ class SqsQueue(JobQueue):
             self._attributes = self._client.get_queue_attributes(
                 QueueUrl=self._url, AttributeNames=["QueueArn", "RedrivePolicy"]
             ).get("Attributes", {})
+            self._done_url: str | None = None
+            if done is not None:
+                self._done_url = self._client.get_queue_url(QueueName=done, **owner)["QueueUrl"]
         self._dead_url: str | None = None
 
     # ---- senders --------------------------------------------------------------------------------
@@ -252,6 +257,14 @@ class SqsQueue(JobQueue):
 
     def cancel(self, run: str) -> None:
         self._tag(CANCELLED, self._runs(CANCELLED, fresh=True) | {run})
+
+    def announce(self, facts: Mapping[str, Any]) -> None:
+        if self._done_url is None:
+            return
+        with self._translated():
+            self._client.send_message(
+                QueueUrl=self._done_url, MessageBody=json.dumps(facts, ensure_ascii=False)
+            )
 
     def forget(self, run: str, ids: Sequence[str]) -> int:
         return self.dead_drop(run, ids)
