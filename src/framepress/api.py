@@ -144,6 +144,8 @@ def render_many(
     composition: str | os.PathLike[str],
     rows: Rows,
     *,
+    encoding: str | None = None,
+    query: str | None = None,
     out_dir: str | os.PathLike[str] = "out",
     column_map: Mapping[str, str] | None = None,
     use_default: Iterable[str] = (),
@@ -171,8 +173,10 @@ def render_many(
 
     Args:
         composition: an HTML file, or a folder with ``index.html``.
-        rows: a list in a file (JSON, JSON Lines, CSV), or mappings of column to str, number, bool or None.
-            They are read once, to the end, before the first row is rendered.
+        rows: a list as `--variants` takes it (a file, a pattern of files, a query over files, the URL of a
+            database), or mappings of column to str, number, bool or None. They are read once, to the end,
+            before the first row is rendered.
+        encoding: of a text list; None: it is found out. query: what is read from a database.
         out_dir: folder of the clips.
         column_map: variable to column, where they differ.
         use_default: variables whose default may stand in for a column that the list lacks.
@@ -200,6 +204,8 @@ def render_many(
         request = BatchRequest(
             composition=path,
             rows=file,
+            encoding=encoding,
+            query=query,
             out_dir=Path(out_dir),
             binding=BindingOptions(
                 column_map=dict(column_map or {}),

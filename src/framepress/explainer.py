@@ -78,6 +78,8 @@ class ExplainRequest:
     groups_max: int = 3
     cache: CacheOptions | None = None
     reuse: Reuse = "segments"
+    encoding: str | None = None
+    query: str | None = None
 
 
 @dataclass
@@ -160,6 +162,8 @@ class Explainer:
             BatchRequest(
                 composition=request.composition,
                 rows=request.rows,
+                encoding=request.encoding,
+                query=request.query,
                 out_dir=self._folder / "out",
                 binding=request.binding,
                 settings=request.settings,

@@ -91,10 +91,13 @@ def bind_rows(
     options: BindingOptions,
     settings: RenderSettings,
     *,
-    list_name: str,
+    place: Callable[[int], str],
     on_row: Callable[[], None],
 ) -> None:
     """Bind every row of the ledger, or reject it with its finding.
+
+    Args:
+        place: where the row that begins in a line stands, for messages.
 
     Raises:
         RowsError: a variable has no column. UsageError: a name in an option does not exist.
@@ -103,7 +106,7 @@ def bind_rows(
         # No row could be read, so the columns are not known: what is wrong with the rows is the news.
         return
     columns = ledger.columns()
-    binder = _RowBinder(list_name, composition, columns, options, settings)
+    binder = _RowBinder(place, composition, columns, options, settings)
     for number, line, raw in ledger.iter_raw():
         on_row()
         try:
@@ -130,13 +133,13 @@ class _RowBinder:
 
     def __init__(
         self,
-        list_name: str,
+        place: Callable[[int], str],
         composition: Composition,
         columns: tuple[str, ...],
         options: BindingOptions,
         settings: RenderSettings,
     ) -> None:
-        self._list_name = list_name
+        self._place = place
         self._composition = composition
         self._columns = columns
         self._options = options
@@ -163,7 +166,7 @@ class _RowBinder:
         return (_text(raw.get(column)) if column is not None else "") or str(number)
 
     def bind(self, number: int, line: int, raw: Mapping[str, object]) -> _Bound:
-        place = f"{self._list_name}:{line}"
+        place = self._place(line)
         variant = self._binder.bind(raw, place=place, row_number=number)
         key = variants.row_key_of(self._composition, variant, self._settings)
         return _Bound(key, self.id_of(number, raw), self._out(number, place, raw, key), variant)

@@ -26,7 +26,7 @@ Variants = Annotated[
         "--variants",
         "--batch",
         metavar="FILE",
-        help="List of rows: JSON, JSON Lines or CSV; - is standard input.",
+        help=render.LIST_HELP,
         show_default=False,
     ),
 ]
@@ -49,6 +49,8 @@ class Options:
 
     composition: render.Composition
     variants: Variants
+    encoding: render.Encoding = None
+    query: render.Query = None
     out: Out = None
     groups: GroupsMax = 3
     id_column: render.IdColumn = None

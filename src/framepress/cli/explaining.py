@@ -74,6 +74,8 @@ def _run(options: Options) -> int:
         request = ExplainRequest(
             composition=options.composition,
             rows=options.variants,
+            encoding=options.encoding,
+            query=options.query,
             binding=binding,
             settings=settings,
             limits=limits,

@@ -61,12 +61,16 @@ class EnqueueOptions:
     """The command line of `enqueue`, not yet checked."""
 
     composition: render_options.Composition
-    variants: Annotated[str, typer.Option("--variants", "--batch", metavar="FILE", help="List of rows.")]
+    variants: Annotated[
+        str, typer.Option("--variants", "--batch", metavar="FILE", help=render_options.LIST_HELP)
+    ]
     queue: Queue
     run: Run
     out_dir: Annotated[
         str, typer.Option("--out-dir", help="Where the clips go: a folder, s3://, gs://, az://.")
     ]
+    encoding: render_options.Encoding = None
+    query: render_options.Query = None
     out_name: render_options.OutName = None
     id_column: render_options.IdColumn = None
     map_: render_options.Map = None

@@ -44,6 +44,8 @@ def send(options: EnqueueOptions) -> int:
         request = BatchRequest(
             composition=composition,
             rows=options.variants,
+            encoding=options.encoding,
+            query=options.query,
             out_dir=place,
             binding=binding_of(as_render, poster_s),
             settings=settings_of(as_render),

@@ -17,8 +17,17 @@ EXAMPLES = """Examples:
   framepress render card.html --variants people.csv --out-dir out/ --workers 4
   framepress render card.html --variants people.csv --out-name "{user_id}.mp4" --results results.csv
   framepress render card.html --still 2.5 --out look.png --vars name=Asha
+  framepress render card.html --variants 'part-*.csv.gz' --encoding windows-1252
+  framepress render card.html --variants "select * from 'people.parquet' where points > 9"
+  framepress render card.html --variants sqlite:///crm.db --query "SELECT * FROM people ORDER BY id"
   cat people.jsonl | framepress render card.html --variants - --json | tee -a render.log
 """
+
+#: What `--variants` takes.
+LIST_HELP = (
+    "List of rows: CSV, JSON, JSON Lines or Parquet, also .gz and 'part-*.csv'; - is standard input; "
+    "'select ...' over files; postgresql://, mysql:// or sqlite:///FILE with --query."
+)
 
 Composition = Annotated[
     Path,
@@ -51,7 +60,19 @@ Variants = Annotated[
         "--variants",
         "--batch",
         metavar="FILE",
-        help="List of rows: JSON, JSON Lines or CSV; - is standard input.",
+        help=LIST_HELP,
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", help="Of a text list, such as windows-1252.  [default: found out]"
+    ),
+]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        "--query", metavar="SELECT", help="What is read, where --variants is the URL of a database."
     ),
 ]
 OutDir = Annotated[
@@ -172,6 +193,8 @@ class Options:
     vars_file: VarsFile = None
     variables: Variables = None
     variants: Variants = None
+    encoding: Encoding = None
+    query: Query = None
     out_dir: OutDir = None
     out_name: OutName = None
     id_column: IdColumn = None

@@ -118,6 +118,8 @@ def _run_local(options: Options) -> int:
             demands=Demands(max_reuse=reuse),
             reuse=reuse,
             refresh_environment=options.refresh_environment,
+            encoding=options.encoding,
+            query=options.query,
         )
         return _render_list(options, request)
 
@@ -259,6 +261,8 @@ def _refuse_list_options(options: Options) -> None:
     given = {
         "--out-dir": options.out_dir is not None,
         "--out-name": options.out_name is not None,
+        "--encoding": options.encoding is not None,
+        "--query": options.query is not None,
         "--id": options.id_column is not None,
         "--use-default": bool(options.use_default),
         "--rows": options.rows is not None,
