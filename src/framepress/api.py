@@ -150,6 +150,7 @@ def render_many(
     column_map: Mapping[str, str] | None = None,
     use_default: Iterable[str] = (),
     id_column: str | None = None,
+    locale_column: str | None = None,
     out_name: str | None = None,
     skip_bad_rows: bool = False,
     only_rows: str | None = None,
@@ -181,6 +182,7 @@ def render_many(
         column_map: variable to column, where they differ.
         use_default: variables whose default may stand in for a column that the list lacks.
         id_column: the column that names a row in results.
+        locale_column: the column that says each row's language, such as "de-DE".
         out_name: file names of rows without "out": ``{column}``, ``{@row}``, ``{@key}``.
         skip_bad_rows: a row with a bad value becomes a failed result; otherwise it stops the run at once.
         only_rows: ``"5,17-20"``. only: ``"COLUMN=VALUE"``.
@@ -211,6 +213,7 @@ def render_many(
                 column_map=dict(column_map or {}),
                 use_default=tuple(use_default),
                 id_column=id_column,
+                locale_column=locale_column,
                 out_name=out_name,
                 skip_bad_rows=skip_bad_rows,
                 row_ranges=parse_row_ranges(only_rows) if only_rows is not None else None,

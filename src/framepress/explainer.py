@@ -25,6 +25,7 @@ from framepress.browser import TEMP_PREFIX, BrowserOptions
 from framepress.cache import Cache
 from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.clip import Clip
+from framepress.declarations import is_own_name
 from framepress.errors import PlanWrong, RowFailure
 from framepress.explain import Measured
 from framepress.explain_advice import Layout, advise
@@ -410,6 +411,8 @@ class Explainer:
         values: dict[str, set[str]] = {}
         for row in self._rows():
             for name, value in row.values.items():
+                if is_own_name(name):
+                    continue
                 known = values.setdefault(name, set())
                 if len(known) < VALUES_COUNTED:
                     known.add(value)

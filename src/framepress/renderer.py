@@ -25,6 +25,7 @@ from framepress.cache import Cache
 from framepress.capture import CapturedFrame, capture_frames
 from framepress.clip import Artifact, Clip, assemble
 from framepress.composition import Composition, Document, frame_count, scaled_size
+from framepress.declarations import LOCALE_NAME, is_own_name
 from framepress.encode import EncoderSettings, gop_frame_count
 from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
@@ -344,7 +345,8 @@ class Renderer:
 
     def open(self, variant: variants.Variant) -> Clip:
         """Load the variant's page and decide size, rate and length. A page that fails costs its browser."""
-        document = self.composition.instantiate(variant.values)
+        locale = variant.values.get(LOCALE_NAME, self.settings.locale)
+        document = self.composition.instantiate(variant.values, locale=locale)
         width, height = scaled_size(document.width, document.height, self.settings.scale)
         content = PageContent(
             site=self._site,
@@ -354,9 +356,9 @@ class Renderer:
             output_size=(width, height),
             epoch_ms=_epoch_ms(self.settings.now),
             seed=document.seed or self.composition.digest,
-            locale=self.settings.locale,
+            locale=locale,
             timezone=self.settings.timezone,
-            values=variant.values,
+            values={name: value for name, value in variant.values.items() if not is_own_name(name)},
         )
         with self.warm.guard() as page:
             info = page.open(content)

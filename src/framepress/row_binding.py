@@ -29,6 +29,7 @@ class BindingOptions:
     Attributes:
         column_map: variable to column.
         use_default: variables whose default may stand in for a column that the list lacks.
+        locale_column: says the row's locale; None, or an empty cell: that of the settings.
         id_column: names the row in results; None: its number.
         out_name: pattern for rows without `out`; None: `OUT_NAME_DEFAULT`.
         skip_bad_rows: go on without rows that break a rule.
@@ -39,6 +40,7 @@ class BindingOptions:
     column_map: Mapping[str, str] = field(default_factory=dict)
     use_default: Collection[str] = ()
     id_column: str | None = None
+    locale_column: str | None = None
     out_name: str | None = None
     skip_bad_rows: bool = False
     row_ranges: RowRanges | None = None
@@ -150,6 +152,7 @@ class _RowBinder:
             column_map=options.column_map,
             use_default=options.use_default,
             batch=True,
+            locale_column=options.locale_column,
         )
         self._binder.check_columns()
         if options.id_column is not None and options.id_column not in columns:

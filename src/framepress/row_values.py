@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from framepress.column_match import ColumnMatch
-from framepress.declarations import Declaration, check_text
+from framepress.conditional_parts import left_out
+from framepress.conditions import NotComparable
+from framepress.declarations import LEFT_OUT_NAME, LOCALE_NAME, Declaration, check_text
 from framepress.errors import CompositionError, RowValueError
 from framepress.escaping import NotFitting, check_address, scheme_of
+from framepress.formats import canonical_locale
 from framepress.lexeme import Lexeme
 from framepress.references import file_inside, is_remote, relative_path, srcset_addresses
-from framepress.template import Address
+from framepress.template import Address, Template
 
 #: Types whose value names a file.
 _FILE_TYPES = frozenset(("image", "font", "url"))
@@ -96,7 +99,10 @@ class RowValues:
             values[name] = self.value(name)
             if len(self.findings) == count:
                 good[name] = values[name]
-        template = self.match.template
+        self.locale(values)
+        template = self.present(values, good)
+        if template is None:
+            return values
         seen: set[tuple[str, str]] = set()
         for name, where, problem in template.problems(good, self.composition.types):
             if (name, problem.rule) not in seen:
@@ -106,6 +112,47 @@ class RowValues:
             if address.loaded and all(name in good for name in address.names):
                 self.address(address, address.finished(good))
         return values
+
+    def locale(self, values: dict[str, str]) -> None:
+        """The row's own locale, if it says one."""
+        column = self.match.locale_column
+        try:
+            text = canonical_text(self.row.get(column)) if column is not None else ""
+        except ValueError:
+            text = "?"
+        if not text:
+            return
+        try:
+            values[LOCALE_NAME] = canonical_locale(text)
+        except ValueError:
+            self.findings.append(
+                RowValueError(
+                    f'{self.place}: column "{column}" has a value of {len(text)} characters; expected a '
+                    "locale such "
+                    "as de-DE, or nothing for that of the run.",
+                    rule="locale",
+                    place=self.place,
+                    row=self.number,
+                    field=column,
+                    length=len(text),
+                )
+            )
+
+    def present(self, values: dict[str, str], good: Mapping[str, str]) -> Template | None:
+        """The template without the elements that the row lacks; None: its values do not say which these
+        are."""
+        template = self.match.template
+        if not template.conditions:
+            return template
+        if any(name not in good for condition in template.conditions for name in condition.names):
+            return None
+        try:
+            left = left_out(template, good, self.composition.types)
+        except NotComparable as error:
+            self.find(error.name, "condition-type", error.expected, len(values[error.name]))
+            return None
+        values[LEFT_OUT_NAME] = ",".join(map(str, left))
+        return self.composition.present(template, good)
 
     def find(self, name: str, rule: str, expected: str, length: int | None, found: str = "") -> None:
         column = self.match.column_of.get(name)

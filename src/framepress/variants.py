@@ -11,7 +11,8 @@ from pathlib import Path
 from framepress import keys
 from framepress.column_match import ColumnMatch
 from framepress.composition import Composition, scaled_size
-from framepress.errors import RowValueError
+from framepress.errors import RowValueError, UsageError
+from framepress.formats import canonical_locale
 from framepress.js_scan import PLACEHOLDER
 from framepress.row_values import RowValues, canonical_text
 from framepress.settings import RenderSettings
@@ -45,6 +46,8 @@ class Binder(ColumnMatch):
     @cached_property
     def _times_vary(self) -> bool:
         """Whether a row can break what is read from attributes: then each row is tried out."""
+        if self.template.conditions:
+            return True
         relevant = ("data-", "src", "muted", "loop")
         for tag in self.template.page.tags:
             for attribute in tag.attributes:
@@ -98,9 +101,16 @@ def row_key_of(composition: Composition, variant: Variant, settings: RenderSetti
     """The row key of a variant. Options that lead to the same size and rate give the same key.
 
     Raises:
-        UsageError: `settings.scale` does not fit the size.
-        CompositionError: size or rate, with this row's values, break a rule.
+        UsageError: `settings.scale` does not fit the size, or values have formats and there is no such
+        locale. CompositionError: size or rate, with this row's values, break a rule.
     """
+    if any(declaration.format for declaration in composition.declarations.values()):
+        try:
+            canonical_locale(settings.locale)
+        except ValueError as error:
+            raise UsageError(
+                "--locale: there is no such locale; expected one such as de-DE.", rule="locale"
+            ) from error
     facts = composition.facts(variant.values)
     width, height = scaled_size(facts.width, facts.height, settings.scale)
     described: dict[str, object] = dict(settings)

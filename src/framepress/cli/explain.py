@@ -72,6 +72,7 @@ class Options:
     cache_limit: render.CacheLimit = None
     shared_cache: render.SharedCache = None
     locale: render.Locale = "en-US"
+    locale_column: render.LocaleColumn = None
     timezone: render.Timezone = "UTC"
     now: render.Now = "2000-01-01T00:00:00Z"
     system_fonts: render.SystemFonts = False

@@ -123,6 +123,7 @@ def _binding(options: Options) -> BindingOptions:
         column_map=parse_pairs(options.map_ or (), "--map"),
         use_default=tuple(options.use_default or ()),
         id_column=options.id_column,
+        locale_column=options.locale_column,
         # Names of files do not matter here, and must not clash.
         out_name=None,
         skip_bad_rows=choice(options.bad_rows, ("stop", "skip"), "--bad-rows") == "skip",

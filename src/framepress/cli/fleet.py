@@ -86,6 +86,7 @@ class EnqueueOptions:
     poster: render_options.Poster = None
     poster_button: render_options.PosterButton = False
     locale: render_options.Locale = "en-US"
+    locale_column: render_options.LocaleColumn = None
     timezone: render_options.Timezone = "UTC"
     now: render_options.Now = "2000-01-01T00:00:00Z"
     system_fonts: render_options.SystemFonts = False

@@ -173,6 +173,9 @@ RefreshEnvironment = Annotated[
     ),
 ]
 Locale = Annotated[str, typer.Option(help="Language of dates and numbers in the page.")]
+LocaleColumn = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column that says each row's language, such as de-DE.")
+]
 Timezone = Annotated[str, typer.Option(help="Time zone of dates in the page.")]
 Now = Annotated[str, typer.Option(help="What the page's clock reads at frame 0, ISO 8601.")]
 SystemFonts = Annotated[bool, typer.Option("--system-fonts", help="Allow this machine's fonts as fallbacks.")]
@@ -224,6 +227,7 @@ class Options:
     shared_cache: SharedCache = None
     refresh_environment: RefreshEnvironment = False
     locale: Locale = "en-US"
+    locale_column: LocaleColumn = None
     timezone: Timezone = "UTC"
     now: Now = "2000-01-01T00:00:00Z"
     system_fonts: SystemFonts = False
