@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +28,7 @@ from framepress.feeder import Feeder
 from framepress.ledger import Ledger
 from framepress.ledger_rows import LedgerRow
 from framepress.provenance import Demands, Reuse
+from framepress.remote_files import RemoteFiles, RemoteOptions
 from framepress.results import RowResult, Seconds, Summary
 from framepress.results_csv import check_results_path, write_results_csv
 from framepress.row_binding import BindingOptions, bind_rows, read_rows
@@ -63,6 +65,7 @@ class BatchRequest:
         retry_failed: only rows that failed in an earlier run of the same command.
         results: where to write results.csv; None: nowhere.
         limits: `rows_per_browser` and the like.
+        remote: which hosts rows may name; None: none.
         encoding: of a text list; None: it is found out. query: what is read from a database.
     """
 
@@ -86,6 +89,7 @@ class BatchRequest:
     refresh_environment: bool = False
     encoding: str | None = None
     query: str | None = None
+    remote: RemoteOptions | None = None
 
     @property
     def run_id(self) -> str:
@@ -203,7 +207,11 @@ class Batch:
         read_rows(self.ledger, source, request.binding, on_row=self._row_read)
         self._tell("checking")
         self.progress.read = 0
-        with self.ledger.batch():
+        with ExitStack() as stack:
+            stack.enter_context(self.ledger.batch())
+            remote = None
+            if request.remote is not None:
+                remote = stack.enter_context(closing(RemoteFiles(request.remote)))
             bind_rows(
                 self.ledger,
                 self.composition,
@@ -211,6 +219,8 @@ class Batch:
                 request.settings,
                 place=source.place,
                 on_row=self._row_read,
+                remote=remote,
+                on_note=self._on_note,
             )
         self._refuse_conflicts()
         counts = self.ledger.counts()

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from framepress.composition import Composition
 from framepress.declarations import LOCALE_NAME, is_own_name
 from framepress.errors import RowsError, UsageError
+from framepress.remote_source import RemoteSource
 
 
 class ColumnMatch:
@@ -25,6 +26,7 @@ class ColumnMatch:
         variables: what a row may supply.
         used: the variables that stand in the file.
         column_of: variable -> column, for those that have one.
+        remote: gets files of other hosts; None: no host is allowed.
 
     Raises:
         RowsError, UsageError: a name in `column_map` or `use_default` that does not exist; two columns that
@@ -44,6 +46,7 @@ class ColumnMatch:
         self.composition = composition
         self.columns = tuple(columns)
         self.batch = batch
+        self.remote: RemoteSource | None = None
         self.locale_column = locale_column
         if locale_column is not None and locale_column not in self.columns:
             raise UsageError(

@@ -22,7 +22,6 @@ from framepress import keys
 from framepress.batch import Batch
 from framepress.blobs import Blobs, open_blobs
 from framepress.bundle import address, put_bundle, put_row_files
-from framepress.composition import Composition
 from framepress.errors import InputError
 from framepress.ledger_file import connect, faults, run_path
 from framepress.ledger_rows import LedgerRow
@@ -108,7 +107,7 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
         for row in batch.ledger.iter_rows({"bound", "done", "failed"}, unique=True)
         if (row.out, row.key) not in finished
     )
-    made = (_job(row, common) for row in _with_files(waiting, blobs, batch.composition))
+    made = (_job(row, common) for row in _with_files(waiting, blobs, batch))
     sent = 0
     with _SentLog.beside(batch, queue) as log:
         for page in _pages(made, PAGE_JOBS):
@@ -152,11 +151,12 @@ def _job(row: LedgerRow, common: Message) -> Job:
     return Job(common.run, job_id(row.out, row.key), body)
 
 
-def _with_files(rows: Iterable[LedgerRow], blobs: Blobs, composition: Composition) -> Iterator[LedgerRow]:
+def _with_files(rows: Iterable[LedgerRow], blobs: Blobs, batch: Batch) -> Iterator[LedgerRow]:
     """The rows, each once the files it refers to are in the store."""
     known: set[str] = set()
+    remote = batch.request.remote.folder if batch.request.remote is not None else None
     for row in rows:
-        put_row_files(blobs, composition.folder, row.files, known)
+        put_row_files(blobs, batch.composition.folder, row.files, known, remote)
         if len(known) > KNOWN_FILES_MAX:
             known.clear()
         yield row

@@ -38,6 +38,7 @@ from framepress.machine import read_machine
 from framepress.plan import Plan
 from framepress.planned import LoadedPlan
 from framepress.provenance import Reuse
+from framepress.remote_files import RemoteOptions
 from framepress.renderer import Renderer, RowTask
 from framepress.row_binding import BindingOptions
 from framepress.settings import RenderSettings, RunLimits
@@ -81,6 +82,7 @@ class ExplainRequest:
     reuse: Reuse = "segments"
     encoding: str | None = None
     query: str | None = None
+    remote: RemoteOptions | None = None
 
 
 @dataclass
@@ -115,7 +117,12 @@ class Explainer:
             self._batch = self._open_batch(stdin)
             self._cache = self._open_cache()
             self._renderer = Renderer(
-                self._batch.composition, request.settings, request.limits, request.browser, self._cache
+                self._batch.composition,
+                request.settings,
+                request.limits,
+                request.browser,
+                self._cache,
+                request.remote.folder if request.remote is not None else None,
             )
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -165,6 +172,7 @@ class Explainer:
                 rows=request.rows,
                 encoding=request.encoding,
                 query=request.query,
+                remote=request.remote,
                 out_dir=self._folder / "out",
                 binding=request.binding,
                 settings=request.settings,

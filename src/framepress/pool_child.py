@@ -69,7 +69,9 @@ class Worker:
                 rule="composition-changed",
             )
         pieces = open_if_usable(config.pieces)
-        self.renderer = Renderer(composition, config.settings, config.limits, config.browser, pieces)
+        self.renderer = Renderer(
+            composition, config.settings, config.limits, config.browser, pieces, config.remote
+        )
         # While the store works, this thread waits for it and sends nothing.
         self._store = BeatingStore(
             open_store(config.out, force=config.force), lambda: connection.send(self._last)

@@ -33,6 +33,7 @@ from framepress.page import PageContent, PageInfo
 from framepress.plan import Plan
 from framepress.planned import LoadedPlan, check_rest, encode_planned
 from framepress.provenance import Demands, Reuse
+from framepress.references import is_remote
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
@@ -122,6 +123,7 @@ class Renderer:
 
     Args:
         browser_options: how to start Chromium; it starts with the first row.
+        remote: folder of files of other hosts.
     """
 
     def __init__(
@@ -131,6 +133,7 @@ class Renderer:
         limits: RunLimits,
         browser_options: BrowserOptions,
         pieces: Cache | None = None,
+        remote: Path | None = None,
     ) -> None:
         self.composition = composition
         self.settings = settings
@@ -144,6 +147,7 @@ class Renderer:
             composition.path.relative_to(composition.folder).as_posix(),
             f"c{composition.digest[:16]}",
             frozenset(composition.files),
+            remote,
         )
         self.folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-work-"))
 
@@ -359,6 +363,7 @@ class Renderer:
             locale=locale,
             timezone=self.settings.timezone,
             values={name: value for name, value in variant.values.items() if not is_own_name(name)},
+            remote={path: digest for path, digest in variant.files.items() if is_remote(path)},
         )
         with self.warm.guard() as page:
             info = page.open(content)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 
 from framepress import variants
 from framepress.composition import Composition
 from framepress.errors import RowsError, RowValueError, UsageError
 from framepress.ledger import Ledger
 from framepress.names import check_out_name, format_out_name, safe_name
+from framepress.remote_source import RemoteSource
 from framepress.rows import BadRow, Row, RowSource
 from framepress.rows.select import Only, RowRanges
 from framepress.settings import RenderSettings
@@ -20,6 +22,9 @@ OUT_NAME_DEFAULT = "{@key}.mp4"
 
 #: The column that names a row's file.
 OUT_COLUMN = "out"
+
+#: Rows whose files are fetched side by side.
+FETCH_ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,14 @@ def bind_rows(
     *,
     place: Callable[[int], str],
     on_row: Callable[[], None],
+    remote: RemoteSource | None = None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Bind every row of the ledger, or reject it with its finding.
 
     Args:
         place: where the row that begins in a line stands, for messages.
+        remote: gets files of other hosts; None: no host is allowed.
 
     Raises:
         RowsError: a variable has no column. UsageError: a name in an option does not exist.
@@ -109,7 +117,7 @@ def bind_rows(
         return
     columns = ledger.columns()
     binder = _RowBinder(place, composition, columns, options, settings)
-    for number, line, raw in ledger.iter_raw():
+    for number, line, raw in _fetched(ledger.iter_raw(), binder, remote):
         on_row()
         try:
             bound = binder.bind(number, line, raw)
@@ -120,6 +128,22 @@ def bind_rows(
         ledger.bind(
             number, key=bound.key, id=bound.id, out=bound.out, values=variant.values, files=variant.files
         )
+    binder.tell_fallbacks(on_note)
+
+
+_Raw = tuple[int, int, dict[str, object]]
+
+
+def _fetched(rows: Iterator[_Raw], binder: _RowBinder, remote: RemoteSource | None) -> Iterator[_Raw]:
+    """The rows, each once what it needs from other hosts is here; a window of them is fetched side by
+    side."""
+    if remote is None:
+        yield from rows
+        return
+    binder.remote = remote
+    while window := list(islice(rows, FETCH_ROWS)):
+        remote.fetch_all(address for _, _, raw in window for address in binder.wanted(raw))
+        yield from window
 
 
 @dataclass(frozen=True)
@@ -162,6 +186,30 @@ class _RowBinder:
             )
         if options.out_name is not None:
             check_out_name(options.out_name, columns)
+
+    @property
+    def remote(self) -> RemoteSource | None:
+        return self._binder.remote
+
+    @remote.setter
+    def remote(self, source: RemoteSource) -> None:
+        self._binder.remote = source
+
+    def wanted(self, raw: Mapping[str, object]) -> list[str]:
+        """Addresses of other hosts that a row asks for."""
+        return self._binder.wanted(raw)
+
+    def tell_fallbacks(self, on_note: Callable[[str], None]) -> None:
+        """Say in which rows a fallback stands for a file that could not be fetched."""
+        count = self._binder.fell_back
+        if count:
+            numbers = ", ".join(map(str, self._binder.fell_back_rows))
+            more = " and so on" if count > len(self._binder.fell_back_rows) else ""
+            on_note(
+                f"In {count} rows data-fallback-src stands for a file that could not be fetched: "
+                f"{numbers}{more}. "
+                "Run the command again later to fetch them."
+            )
 
     def id_of(self, number: int, raw: Mapping[str, object]) -> str:
         """What the `--id` column says of the row, else its number."""

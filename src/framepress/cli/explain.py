@@ -77,6 +77,8 @@ class Options:
     now: render.Now = "2000-01-01T00:00:00Z"
     system_fonts: render.SystemFonts = False
     frame_timeout: render.FrameTimeout = 30.0
+    allow_host: render.AllowHost = None
+    allow_private_host: render.AllowPrivateHost = None
     browser: render.BrowserPath = None
 
 

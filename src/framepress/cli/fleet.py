@@ -90,6 +90,8 @@ class EnqueueOptions:
     timezone: render_options.Timezone = "UTC"
     now: render_options.Now = "2000-01-01T00:00:00Z"
     system_fonts: render_options.SystemFonts = False
+    allow_host: render_options.AllowHost = None
+    allow_private_host: render_options.AllowPrivateHost = None
     retain: Annotated[
         str | None,
         typer.Option("--retain", metavar="7d", help="Forget queue data and ledgers of runs older than that."),

@@ -173,6 +173,14 @@ RefreshEnvironment = Annotated[
     ),
 ]
 Locale = Annotated[str, typer.Option(help="Language of dates and numbers in the page.")]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="HOST", help="Host of pictures that rows name by https:, such as cdn.example.com."),
+]
+AllowPrivateHost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="HOST", help="The same in your own network, also by http:, such as 10.0.0.7:8000."),
+]
 LocaleColumn = Annotated[
     str | None, typer.Option(metavar="COLUMN", help="Column that says each row's language, such as de-DE.")
 ]
@@ -232,6 +240,8 @@ class Options:
     now: Now = "2000-01-01T00:00:00Z"
     system_fonts: SystemFonts = False
     frame_timeout: FrameTimeout = 30.0
+    allow_host: AllowHost = None
+    allow_private_host: AllowPrivateHost = None
     browser: BrowserPath = None
     strict_variables: Strict = False
 
