@@ -25,7 +25,7 @@ def test_cells_are_text_as_it_stands_in_the_file() -> None:
     ]
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_told_from_the_header(delimiter: str) -> None:
     text = delimiter.join(["name", '"a,b;c"', "z"]) + "\n" + delimiter.join(["1", "2", "3"]) + "\n"
     assert values(text.encode()) == [{"name": "1", "a,b;c": "2", "z": "3"}]
@@ -105,7 +105,7 @@ def test_a_list_without_rows_is_an_error(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "what"), [(b"PK\x03\x04", "spreadsheet"), (b"\xff\xfea\0", "UTF-16"), (b"\x1f\x8b\x08", "gzip")]
+    ("head", "what"), [(b"PK\x03\x04", "spreadsheet"), (b"SQLite format 3\0", "SQLite"), (b"PAR1", "Parquet")]
 )
 def test_other_formats_are_called_by_name(head: bytes, what: str) -> None:
     error = refusal(head + bytes(40))

@@ -159,7 +159,7 @@ RULES: list[tuple[dict[str, Any], str, str]] = [
     ({"pattern": "(a+)+"}, "a" * 1001, "pattern"),
     ({"type": "image"}, "none.png", "asset-missing"),
     ({"type": "image"}, "../x.png", "asset-outside"),
-    ({"type": "image"}, "https://x.example/a.png", "remote-not-yet"),
+    ({"type": "image"}, "https://x.example/a.png", "remote-host"),
     ({"type": "url"}, "javascript:alert(1)", "url-scheme"),
     ({}, "a\x00b", "character"),
     ({}, "a\x1bb", "character"),
@@ -234,7 +234,7 @@ def test_files_of_a_row_are_digested_wherever_they_are_named(tmp_path: Path) -> 
     }
     assert [item.rule for item in findings(composition, row | {"N": "9"})] == ["asset-missing"]
     assert [item.rule for item in findings(composition, row | {"M": "../card/3"})] == ["asset-outside"]
-    assert [item.rule for item in findings(composition, row | {"F": "//x.example/f"})] == ["remote-not-yet"]
+    assert [item.rule for item in findings(composition, row | {"F": "//x.example/f"})] == ["remote-host"]
 
 
 def test_a_file_that_changes_between_rows_is_digested_again(tmp_path: Path) -> None:

@@ -11,17 +11,21 @@ Workers are processes of their own and do not import the caller's program, so a 
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from framepress.batch import Batch, BatchRequest, Progress
+from framepress.browser import TEMP_PREFIX, remove_folder
 from framepress.cache_options import CacheOptions, cache_options
 from framepress.composition import load_composition
 from framepress.errors import CacheFault, UsageError
 from framepress.provenance import Demands
+from framepress.remote_files import RemoteOptions, remote_options
 from framepress.results import RowResult
 from framepress.row_binding import BindingOptions
 from framepress.rows.given import as_read
@@ -65,6 +69,8 @@ class Options(TypedDict, total=False):
         reuse: how far rows share what they have in common: "off", "frames" or "segments" (default);
             `environ`'s FRAMEPRESS_MAX_REUSE caps it.
         refresh_environment: render again what another browser, encoder or font made.
+        allow_hosts: hosts whose pictures rows may name by https:, such as "cdn.example.com" or
+            "*.example.com". allow_private_hosts: the same in the own network, also by http:.
         limits: all limits at once, over frame_timeout_s.
     """
 
@@ -90,6 +96,8 @@ class Options(TypedDict, total=False):
     no_cache: bool
     reuse: str
     refresh_environment: bool
+    allow_hosts: Sequence[str]
+    allow_private_hosts: Sequence[str]
     limits: RunLimits
 
 
@@ -119,7 +127,8 @@ def render(
     path = Path(composition)
     checked = _Checked(options)
     load_composition(path)
-    with checked.workshop(path) as browser:
+    cache = checked.cache()
+    with checked.workshop(path) as browser, checked.remote(cache) as remote:
         request = SingleRequest(
             composition=path,
             values={name: _value(name, value) for name, value in (values or {}).items()},
@@ -130,7 +139,8 @@ def render(
             workers=checked.workers,
             force=checked.force,
             again=checked.no_cache,
-            cache=checked.cache(),
+            cache=cache,
+            remote=remote,
             demands=Demands(max_reuse=checked.reuse),
             refresh_environment=checked.refresh_environment,
             poster_s=checked.poster_s,
@@ -144,10 +154,13 @@ def render_many(
     composition: str | os.PathLike[str],
     rows: Rows,
     *,
+    encoding: str | None = None,
+    query: str | None = None,
     out_dir: str | os.PathLike[str] = "out",
     column_map: Mapping[str, str] | None = None,
     use_default: Iterable[str] = (),
     id_column: str | None = None,
+    locale_column: str | None = None,
     out_name: str | None = None,
     skip_bad_rows: bool = False,
     only_rows: str | None = None,
@@ -171,12 +184,15 @@ def render_many(
 
     Args:
         composition: an HTML file, or a folder with ``index.html``.
-        rows: a list in a file (JSON, JSON Lines, CSV), or mappings of column to str, number, bool or None.
-            They are read once, to the end, before the first row is rendered.
+        rows: a list as `--variants` takes it (a file, a pattern of files, a query over files, the URL of a
+            database), or mappings of column to str, number, bool or None. They are read once, to the end,
+            before the first row is rendered.
+        encoding: of a text list; None: it is found out. query: what is read from a database.
         out_dir: folder of the clips.
         column_map: variable to column, where they differ.
         use_default: variables whose default may stand in for a column that the list lacks.
         id_column: the column that names a row in results.
+        locale_column: the column that says each row's language, such as "de-DE".
         out_name: file names of rows without "out": ``{column}``, ``{@row}``, ``{@key}``.
         skip_bad_rows: a row with a bad value becomes a failed result; otherwise it stops the run at once.
         only_rows: ``"5,17-20"``. only: ``"COLUMN=VALUE"``.
@@ -196,15 +212,19 @@ def render_many(
     file = os.fspath(rows) if isinstance(rows, str | os.PathLike) else None
     given = None if isinstance(rows, str | os.PathLike) else rows
     load_composition(path)
-    with checked.workshop(path) as browser:
+    cache = checked.cache()
+    with checked.workshop(path) as browser, checked.remote(cache) as remote:
         request = BatchRequest(
             composition=path,
             rows=file,
+            encoding=encoding,
+            query=query,
             out_dir=Path(out_dir),
             binding=BindingOptions(
                 column_map=dict(column_map or {}),
                 use_default=tuple(use_default),
                 id_column=id_column,
+                locale_column=locale_column,
                 out_name=out_name,
                 skip_bad_rows=skip_bad_rows,
                 row_ranges=parse_row_ranges(only_rows) if only_rows is not None else None,
@@ -218,7 +238,8 @@ def render_many(
             workers=checked.workers,
             force=checked.force,
             again=checked.no_cache,
-            cache=checked.cache(),
+            cache=cache,
+            remote=remote,
             reuse=checked.reuse,
             demands=Demands(max_reuse=checked.reuse),
             refresh_environment=checked.refresh_environment,
@@ -255,6 +276,7 @@ class _Checked:
         self.poster_button = bool(options.get("poster_button"))
         self._browser = options.get("browser")
         self._environ: Mapping[str, str] = options.get("environ", os.environ)
+        self._hosts = (options.get("allow_hosts") or (), options.get("allow_private_hosts") or ())
         folder = options.get("cache_dir")
         self._cache = cache_options(
             self._environ,
@@ -279,6 +301,24 @@ class _Checked:
             warnings.warn(f"{fault.message} This run goes without a cache.", RuntimeWarning, stacklevel=4)
             return None
         return self._cache
+
+    @contextmanager
+    def remote(self, cache: CacheOptions | None) -> Iterator[RemoteOptions | None]:
+        """Which hosts rows may name; their files lie beside the cache, or in a folder that goes afterwards.
+
+        Raises:
+            UsageError: a host is none.
+        """
+        with ExitStack() as stack:
+
+            def folder() -> Path:
+                if cache is not None:
+                    return cache.folder.with_name(f"{cache.folder.name}-remote")
+                made = tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-remote-")
+                stack.callback(remove_folder, Path(made))
+                return Path(made)
+
+            yield remote_options(*self._hosts, folder)
 
     def workshop(self, composition: Path) -> Workshop:
         return Workshop(

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,10 +28,11 @@ from framepress.feeder import Feeder
 from framepress.ledger import Ledger
 from framepress.ledger_rows import LedgerRow
 from framepress.provenance import Demands, Reuse
+from framepress.remote_files import RemoteFiles, RemoteOptions
 from framepress.results import RowResult, Seconds, Summary
 from framepress.results_csv import check_results_path, write_results_csv
 from framepress.row_binding import BindingOptions, bind_rows, read_rows
-from framepress.rows import RowSource, open_rows
+from framepress.rows import RowSource, list_identity, list_name, open_rows
 from framepress.rows.given import GIVEN_NAME, GivenRows
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import voided
@@ -63,6 +65,8 @@ class BatchRequest:
         retry_failed: only rows that failed in an earlier run of the same command.
         results: where to write results.csv; None: nowhere.
         limits: `rows_per_browser` and the like.
+        remote: which hosts rows may name; None: none.
+        encoding: of a text list; None: it is found out. query: what is read from a database.
     """
 
     composition: Path
@@ -83,13 +87,16 @@ class BatchRequest:
     demands: Demands = ANY_WILL_DO
     reuse: Reuse = "segments"
     refresh_environment: bool = False
+    encoding: str | None = None
+    query: str | None = None
+    remote: RemoteOptions | None = None
 
     @property
     def run_id(self) -> str:
         """Name of the run: the same command on the same list goes on where the last one stopped."""
         if self.run is not None:
             return self.run
-        rows = str(Path(self.rows).absolute()) if self.rows not in (None, "-") else self.list_name
+        rows = GIVEN_NAME if self.rows is None else list_identity(self.rows, self.query)
         place = self.out_dir if isinstance(self.out_dir, str) else str(self.out_dir.absolute())
         text = "\n".join((str(self.composition.absolute()), rows, place))
         return keys.digest_bytes(text.encode("utf-8", "surrogateescape"))[:16]
@@ -97,9 +104,7 @@ class BatchRequest:
     @property
     def list_name(self) -> str:
         """What messages call the list."""
-        if self.rows is None:
-            return GIVEN_NAME
-        return "standard input" if self.rows == "-" else self.rows
+        return GIVEN_NAME if self.rows is None else list_name(self.rows)
 
 
 @dataclass
@@ -198,17 +203,24 @@ class Batch:
         sweep_temporary_folders()
         self._ledger = Ledger.open(request.ledger_dir or Path(request.out_dir), request.run_id)
         self._tell("reading")
-        read_rows(self.ledger, self._open_rows(), request.binding, on_row=self._row_read)
+        source = self._open_rows()
+        read_rows(self.ledger, source, request.binding, on_row=self._row_read)
         self._tell("checking")
         self.progress.read = 0
-        with self.ledger.batch():
+        with ExitStack() as stack:
+            stack.enter_context(self.ledger.batch())
+            remote = None
+            if request.remote is not None:
+                remote = stack.enter_context(closing(RemoteFiles(request.remote)))
             bind_rows(
                 self.ledger,
                 self.composition,
                 request.binding,
                 request.settings,
-                list_name=request.list_name,
+                place=source.place,
                 on_row=self._row_read,
+                remote=remote,
+                on_note=self._on_note,
             )
         self._refuse_conflicts()
         counts = self.ledger.counts()
@@ -348,7 +360,13 @@ class Batch:
 
     def _open_rows(self) -> RowSource:
         if self.request.rows is not None:
-            return open_rows(self.request.rows, stdin=self._stdin)
+            return open_rows(
+                self.request.rows,
+                stdin=self._stdin,
+                encoding=self.request.encoding,
+                query=self.request.query,
+                on_note=self._on_note,
+            )
         return GivenRows(self._given if self._given is not None else ())
 
     def _waiting(self) -> Iterator[LedgerRow]:

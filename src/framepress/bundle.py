@@ -22,6 +22,8 @@ from framepress.composition import Composition
 from framepress.errors import AssetError, InputError, UsageError
 from framepress.keys import digest_bytes
 from framepress.partial import replacing
+from framepress.references import is_remote
+from framepress.remote_files import remote_path
 
 VERSION = 1
 
@@ -153,11 +155,14 @@ def unpack(data: bytes, folder: Path) -> Path:
     return folder / entry
 
 
-def put_row_files(blobs: Blobs, folder: Path, files: Mapping[str, str], known: set[str]) -> None:
+def put_row_files(
+    blobs: Blobs, folder: Path, files: Mapping[str, str], known: set[str], remote: Path | None = None
+) -> None:
     """Store files that a row refers to, each under its digest, once.
 
     Args:
         known: digests that are stored; grows.
+        remote: folder of files of other hosts.
 
     Raises:
         AssetError: a file has changed since the row was read, or is gone.
@@ -166,7 +171,10 @@ def put_row_files(blobs: Blobs, folder: Path, files: Mapping[str, str], known: s
         if digest in known:
             continue
         try:
-            data = (folder / path).read_bytes()
+            source = folder / path
+            if remote is not None and is_remote(path):
+                source = remote_path(remote, digest)
+            data = source.read_bytes()
         except OSError as exc:
             raise AssetError(
                 f"A file of a row cannot be read: {exc.strerror}.", rule="asset-unreadable"

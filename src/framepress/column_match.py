@@ -6,7 +6,9 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping
 
 from framepress.composition import Composition
+from framepress.declarations import LOCALE_NAME, is_own_name
 from framepress.errors import RowsError, UsageError
+from framepress.remote_source import RemoteSource
 
 
 class ColumnMatch:
@@ -16,6 +18,7 @@ class ColumnMatch:
         columns: all columns of the batch, or the names given to a single render.
         column_map: variable -> column (`--map`).
         use_default: variables that may lack a column (`--use-default`).
+        locale_column: the column that says the row's locale; a single render may give it as `LOCALE_NAME`.
         batch: many rows; a variable without a column is then an error, not its default.
 
     Attributes:
@@ -23,6 +26,7 @@ class ColumnMatch:
         variables: what a row may supply.
         used: the variables that stand in the file.
         column_of: variable -> column, for those that have one.
+        remote: gets files of other hosts; None: no host is allowed.
 
     Raises:
         RowsError, UsageError: a name in `column_map` or `use_default` that does not exist; two columns that
@@ -37,10 +41,21 @@ class ColumnMatch:
         column_map: Mapping[str, str],
         use_default: Collection[str],
         batch: bool,
+        locale_column: str | None = None,
     ) -> None:
         self.composition = composition
         self.columns = tuple(columns)
         self.batch = batch
+        self.remote: RemoteSource | None = None
+        self.locale_column = locale_column
+        if locale_column is not None and locale_column not in self.columns:
+            raise UsageError(
+                f'--locale-column: the list has no column "{locale_column}"; there are '
+                f"{_listed(self.columns)}.",
+                rule="locale-column",
+            )
+        if not batch and LOCALE_NAME in self.columns:
+            self.locale_column = LOCALE_NAME
         self.known = tuple(dict.fromkeys((*self.columns, *column_map)))
         self.template = composition.template(self.known)
         self.variables = composition.variables(self.known)
@@ -123,7 +138,7 @@ class ColumnMatch:
     def _check_given(self) -> None:
         used = set(self.column_of.values())
         for column in self.columns:
-            if column not in used:
+            if column not in used and not is_own_name(column):
                 near = _nearest(column, self.variables)
                 raise UsageError(
                     f'"{column}" is no variable of {self.composition.name}'

@@ -13,11 +13,14 @@ from functools import cached_property
 from pathlib import Path
 
 from framepress.composition_file import find_file, read_html
-from framepress.declarations import Declaration
+from framepress.conditional_parts import left_out, present
+from framepress.conditions import ConditionError, NotComparable, check_names
+from framepress.declarations import Declaration, is_own_name
 from framepress.declarations_block import read_declarations
 from framepress.elements import Element, page_elements
 from framepress.errors import CompositionError, InputError, RowValueError
 from framepress.escaping import Language, Layer, NotFitting
+from framepress.formats import shown_values
 from framepress.html_parts import Scan, placer
 from framepress.html_scan import scan
 from framepress.keys import composition_digest, digest_bytes, digest_file
@@ -102,7 +105,8 @@ class Composition:
             columns: of the batch; matched exactly, else without regard to case.
             exact: further names that are tokens exactly as written.
         """
-        columns, exact = tuple(columns), frozenset(exact)
+        columns = tuple(columns)
+        exact = frozenset(name for name in exact if not is_own_name(name))
         meanings = {bare: self._meaning(bare, columns, exact) for bare in self._bare_names}
         key = frozenset((bare, name) for bare, name in meanings.items() if name is not None)
         template = self._templates.get(key)
@@ -144,6 +148,7 @@ class Composition:
         if template is self._plain_template and self._plain_facts is not None:
             return self._plain_facts
         completed = self.complete(template, values)
+        template = self._present(template, completed)
         if self._adds_markup(template, completed):
             return self.instantiate(values, columns=columns)
         return self._read(template, completed)
@@ -157,7 +162,8 @@ class Composition:
         """The facts if no row can change them, else None."""
         template = self._plain_template
         elements = page_elements(template.page, template, None, template.place)
-        if any(element.unknown for element in elements) or "html" in self.types.values():
+        varies = template.conditions or "html" in self.types.values()
+        if varies or any(element.unknown for element in elements):
             return None
         return read_page(elements, self.name, self._audio_path)
 
@@ -169,6 +175,35 @@ class Composition:
             and "<" in values[slot.name]
             for slot in template.slots
         )
+
+    def left_out(self, values: Mapping[str, str], *, columns: Iterable[str] = ()) -> tuple[int, ...]:
+        """Which elements with `data-if` a row lacks, by their number from 0; empty: none, or there are none.
+
+        Raises:
+            NotComparable: a value cannot be compared.
+        """
+        template = self.template(columns, values)
+        return left_out(template, self.complete(template, values), self.types)
+
+    def present(self, template: Template, values: Mapping[str, str]) -> Template:
+        """A template without the elements that a row lacks.
+
+        Raises:
+            NotComparable: a value cannot be compared. CompositionError: when an element began is not known.
+        """
+        return present(template, values, self.types)
+
+    def _present(self, template: Template, values: Mapping[str, str]) -> Template:
+        try:
+            return self.present(template, values)
+        except NotComparable as error:
+            raise RowValueError(
+                f'{self.name}: "{error.name}" has a value of {len(values.get(error.name, ""))} characters; '
+                f"expected {error.expected}.",
+                rule="condition-type",
+                field=error.name,
+                length=len(values.get(error.name, "")),
+            ) from error
 
     def _read(self, template: Template, values: Mapping[str, str]) -> PageFacts:
         elements = page_elements(template.page, template, values, template.place)
@@ -189,12 +224,15 @@ class Composition:
             )
         return relative
 
-    def instantiate(self, values: Mapping[str, str], *, columns: Iterable[str] = ()) -> Document:
+    def instantiate(
+        self, values: Mapping[str, str], *, columns: Iterable[str] = (), locale: str = "en-US"
+    ) -> Document:
         """Fill in one row.
 
         Args:
             values: canonical texts, checked by `variants.Binder`; a missing one becomes its default.
             columns: of the batch; needed only for bare ``{{name}}`` that `values` does not name.
+            locale: of declared formats; `LOCALE_NAME` in `values` wins.
 
         Raises:
             CompositionError: a token without value; size, rate or times that break a rule.
@@ -202,8 +240,10 @@ class Composition:
         """
         template = self.template(columns, values)
         completed = self.complete(template, values)
+        template = self._present(template, completed)
+        shown = shown_values(self.declarations, completed, locale)
         try:
-            html = template.render(completed, self.types)
+            html = template.render(completed, self.types, shown)
         except NotFitting:
             for name, place, problem in template.problems(completed, self.types):
                 raise RowValueError(
@@ -271,9 +311,20 @@ def load_composition(path: str | Path) -> Composition:
     _check_base(page, place)
     draft = Composition(file, file.parent, source, declarations, {}, "", cut)
     template = draft.template()
+    _check_conditions(draft, template)
     read_page(page_elements(template.page, template, None, template.place), file.name, draft._audio_path)
     files = static_files(file.parent, template.text, template.page, "", template.place)
     return replace(draft, files=files, digest=_digest(data, files))
+
+
+def _check_conditions(composition: Composition, template: Template) -> None:
+    known = {name: composition.declarations.get(name) for name in template.token_names}
+    known |= composition.declarations
+    for condition in template.conditions:
+        try:
+            check_names(condition.node, known)
+        except ConditionError as error:
+            raise condition.fault(error) from error
 
 
 def _digest(data: bytes, files: Mapping[str, Path]) -> str:

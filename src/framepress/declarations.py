@@ -15,6 +15,14 @@ VariableType = Literal["string", "number", "color", "boolean", "enum", "image", 
 #: Characters of a value above which `pattern` refuses it unseen, so that a slow expression stays bounded.
 PATTERN_LENGTH_MAX = 1_000
 
+#: What a row's values hold besides variables, whose names never begin so: its own locale, and which elements
+#: with `data-if` it lacks. Both change the picture, so they are in the row key; rows are grouped by them.
+LOCALE_NAME = "@locale"
+LEFT_OUT_NAME = "@left-out"
+
+#: Formatted numbers stay below; more digits are a mistake, not a number that anybody reads.
+FORMATTED_BELOW = Decimal(10) ** 30
+
 NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -34,6 +42,7 @@ class Declaration:
     pattern: str | None = None
     options: tuple[str, ...] = ()
     label: str = ""
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,25 @@ def _check_type(declaration: Declaration, text: str) -> Finding | None:
     return None
 
 
+def is_own_name(name: str) -> bool:
+    """Whether a name in a row's values is one of ours and no variable."""
+    return name in (LOCALE_NAME, LEFT_OUT_NAME)
+
+
+def _check_format(declaration: Declaration, text: str) -> Finding | None:
+    """Whether a text can be shown in its format."""
+    format_ = declaration.format
+    if format_ is None:
+        return None
+    if format_.split(":")[0] == "date":
+        expected = f'a date such as 2025-01-31, because its format is "{format_}"'
+        return None if _is_date(text) else Finding("format", expected)
+    number = NUMBER.fullmatch(text)
+    if number is not None and abs(Decimal(text)) < FORMATTED_BELOW:
+        return None
+    return Finding("format", f'a number such as 1284 or -0.5, because its format is "{format_}"')
+
+
 def check_text(declaration: Declaration, text: str) -> list[Finding]:
     """Everything a non-empty canonical text breaks, as far as it can be told without files."""
     findings = []
@@ -85,6 +113,9 @@ def check_text(declaration: Declaration, text: str) -> list[Finding]:
             findings.append(Finding("max", f"{declaration.max} or less"))
     elif declaration.min is not None or declaration.max is not None:
         findings.append(Finding("type", 'a number, because "min" or "max" is declared'))
+    wrong_format = _check_format(declaration, text)
+    if wrong_format and not wrong_type:
+        findings.append(wrong_format)
     if declaration.pattern is not None:
         if len(text) > PATTERN_LENGTH_MAX:
             findings.append(

@@ -1,10 +1,10 @@
 """The block in which a composition declares its variables: found in the page, read, checked in itself.
 
 The block is JSON: ``{"NAME": {"type": ..., "default": ..., "required": ..., "fallback": ..., "maxLength":
-..., "min": ..., "max": ..., "pattern": ..., "options": [...], "label": ..., "description": ...}, ...}``.
-Every member may be left out. Without `type`, a number or true/false as default gives `number` or `boolean`,
-options give `enum`, everything else is `string`. `pattern` is a Python regular expression that the whole
-value must match.
+..., "min": ..., "max": ..., "pattern": ..., "options": [...], "format": ..., "label": ...,
+"description": ...}, ...}``. Every member may be left out. Without `type`, the format gives `number` or
+`date`, a number or true/false as default gives `number` or `boolean`, options give `enum`, everything else is
+`string`. `pattern` is a Python regular expression that the whole value must match.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from framepress.declarations import NUMBER, Declaration, VariableType, check_text
 from framepress.errors import CompositionError
+from framepress.formats import format_problem
 from framepress.html_parts import Kind, Scan
 from framepress.lexeme import Lexeme
 
@@ -98,6 +99,13 @@ def _regex(value: object) -> object:
     return value
 
 
+def _format(value: object) -> object:
+    problem = format_problem(str(_text(value)))
+    if problem is not None:
+        raise ValueError(problem)
+    return value
+
+
 _Scalar = Annotated[Any, BeforeValidator(_scalar)]
 _Text = Annotated[str, BeforeValidator(_text)]
 
@@ -118,6 +126,7 @@ class _Entry(BaseModel):
     options: list[_Scalar] = Field(default_factory=list)
     label: _Text = ""
     description: _Text = ""
+    format: Annotated[str | None, BeforeValidator(_format)] = None
 
 
 def scalar_text(value: object) -> str | None:
@@ -234,6 +243,7 @@ def _declaration(name: str, entry: object, where: str) -> Declaration:
         pattern=model.pattern,
         options=tuple(scalar_text(option) or "" for option in model.options),
         label=model.label,
+        format=model.format,
     )
     _check_itself(declaration, where)
     return declaration
@@ -242,6 +252,8 @@ def _declaration(name: str, entry: object, where: str) -> Declaration:
 def _type_of(model: _Entry) -> str:
     if model.type is not None:
         return model.type
+    if model.format is not None:
+        return "date" if model.format.startswith("date") else "number"
     if isinstance(model.default, Lexeme):
         return "number"
     if isinstance(model.default, bool):
@@ -251,6 +263,14 @@ def _type_of(model: _Entry) -> str:
 
 def _check_itself(declaration: Declaration, where: str) -> None:
     name = declaration.name
+    if declaration.format is not None:
+        fits = ("string", "date") if declaration.format.startswith("date") else ("string", "number", "enum")
+        if declaration.type not in fits:
+            raise CompositionError(
+                f'{where}: "{name}" is a {declaration.type} and cannot have the format '
+                f'"{declaration.format}"; expected the type {fits[1]}.',
+                rule="declaration",
+            )
     if declaration.type == "enum" and not declaration.options:
         raise CompositionError(f'{where}: "{name}" is an enum without "options".', rule="declaration")
     if declaration.min is not None and declaration.max is not None and declaration.min > declaration.max:

@@ -22,7 +22,6 @@ from framepress import keys
 from framepress.batch import Batch
 from framepress.blobs import Blobs, open_blobs
 from framepress.bundle import address, put_bundle, put_row_files
-from framepress.composition import Composition
 from framepress.errors import InputError
 from framepress.groups import Groups
 from framepress.ledger_file import connect, faults, run_path
@@ -100,7 +99,7 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
     if order is not None:
         # Its files first: whoever gets the first message compares these rows.
         for sample in order.samples:
-            put_row_files(blobs, batch.composition.folder, sample.files, set())
+            put_row_files(blobs, batch.composition.folder, sample.files, set(), _remote_folder(batch))
         digest = put_order(blobs, run, order)
     records = RunRecords(blobs, run)
     records.refresh()
@@ -129,7 +128,7 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
         poster=_poster(batch),
     )
     waiting = (row for row in batch.ledger.iter_rows(ROWS, unique=True) if (row.out, row.key) not in finished)
-    made = (_job(row, common, again) for row in _with_files(waiting, blobs, batch.composition))
+    made = (_job(row, common, again) for row in _with_files(waiting, blobs, batch))
     sent = 0
     with _SentLog.beside(batch, queue) as log:
         for page in _pages(made, PAGE_JOBS):
@@ -178,14 +177,19 @@ def _job(row: LedgerRow, common: Message, again: Mapping[tuple[str, str], str]) 
     return Job(common.run, job_id(row.out, row.key, again.get((row.out, row.key), "")), body)
 
 
-def _with_files(rows: Iterable[LedgerRow], blobs: Blobs, composition: Composition) -> Iterator[LedgerRow]:
+def _with_files(rows: Iterable[LedgerRow], blobs: Blobs, batch: Batch) -> Iterator[LedgerRow]:
     """The rows, each once the files it refers to are in the store."""
     known: set[str] = set()
     for row in rows:
-        put_row_files(blobs, composition.folder, row.files, known)
+        put_row_files(blobs, batch.composition.folder, row.files, known, _remote_folder(batch))
         if len(known) > KNOWN_FILES_MAX:
             known.clear()
         yield row
+
+
+def _remote_folder(batch: Batch) -> Path | None:
+    """Where fetched files of rows are; None: none are."""
+    return batch.request.remote.folder if batch.request.remote is not None else None
 
 
 def _poster(batch: Batch) -> Poster | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 from framepress import keys
 from framepress.browser import Browser, BrowserOptions
 from framepress.encode import encoder_facts
@@ -15,6 +17,7 @@ def environment_facts(browser: Browser) -> dict[str, str]:
     """Name and version of everything that has a say in the pixels."""
     facts = dict(encoder_facts())
     facts["chromium"] = browser.version
+    facts["cldr"] = version("babel")
     facts["capture"] = browser.options.capture
     facts["fallback-fonts"] = fallback_font_digest()
     facts["render-epoch"] = str(RENDER_EPOCH)

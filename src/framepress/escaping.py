@@ -104,7 +104,7 @@ def js_literal(value: str, type_: str) -> str:
     return f'"{js_string(value)}"'
 
 
-_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?"
 _IDENTIFIER = re.compile("-?(?:[A-Za-z_]|[^\x00-\x9f])(?:[A-Za-z0-9_-]|[^\x00-\x9f])*|--(?:[A-Za-z0-9_-])+")
 _CSS_NUMBER = re.compile(rf"{_NUMBER}(?:%|[A-Za-z]{{1,8}})?")
 _HEX_COLOR = re.compile(r"#(?:[0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")

@@ -25,6 +25,7 @@ from framepress.browser import TEMP_PREFIX, BrowserOptions
 from framepress.cache import Cache
 from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.clip import Clip
+from framepress.declarations import is_own_name
 from framepress.errors import PlanWrong, RowFailure
 from framepress.explain import Measured
 from framepress.explain_advice import Layout, advise
@@ -37,6 +38,7 @@ from framepress.machine import read_machine
 from framepress.plan import Plan
 from framepress.planned import LoadedPlan
 from framepress.provenance import Reuse
+from framepress.remote_files import RemoteOptions
 from framepress.renderer import Renderer, RowTask
 from framepress.row_binding import BindingOptions
 from framepress.settings import RenderSettings, RunLimits
@@ -78,6 +80,9 @@ class ExplainRequest:
     groups_max: int = 3
     cache: CacheOptions | None = None
     reuse: Reuse = "segments"
+    encoding: str | None = None
+    query: str | None = None
+    remote: RemoteOptions | None = None
 
 
 @dataclass
@@ -112,7 +117,12 @@ class Explainer:
             self._batch = self._open_batch(stdin)
             self._cache = self._open_cache()
             self._renderer = Renderer(
-                self._batch.composition, request.settings, request.limits, request.browser, self._cache
+                self._batch.composition,
+                request.settings,
+                request.limits,
+                request.browser,
+                self._cache,
+                request.remote.folder if request.remote is not None else None,
             )
         except BaseException:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -160,6 +170,9 @@ class Explainer:
             BatchRequest(
                 composition=request.composition,
                 rows=request.rows,
+                encoding=request.encoding,
+                query=request.query,
+                remote=request.remote,
                 out_dir=self._folder / "out",
                 binding=request.binding,
                 settings=request.settings,
@@ -406,6 +419,8 @@ class Explainer:
         values: dict[str, set[str]] = {}
         for row in self._rows():
             for name, value in row.values.items():
+                if is_own_name(name):
+                    continue
                 known = values.setdefault(name, set())
                 if len(known) < VALUES_COUNTED:
                     known.add(value)

@@ -2,7 +2,7 @@
 
 Variables that have one value in all rows are shared by nature. The others are taken to be personal (their
 effect is confined to some elements) until a survey says otherwise; then rows are grouped by the values of
-those that are not.
+those that are not. By a row's own locale, and by the elements that it lacks, rows are always grouped.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from framepress import keys
+from framepress.declarations import is_own_name
 from framepress.ledger_rows import LedgerRow
 from framepress.plan import GROUP_ROWS_MIN, group_digest
 from framepress.survey_bench import NoPlan
@@ -75,7 +76,7 @@ class Groups:
         varying: set[str] = set()
         for row in rows:
             for name, value in row.values.items():
-                if values.setdefault(name, value) != value:
+                if values.setdefault(name, value) != value and not is_own_name(name):
                     varying.add(name)
         self.varying = tuple(sorted(varying))
         #: Variables by which rows are grouped, beyond those that all share.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
@@ -83,10 +83,13 @@ class Region:
 
 @dataclass(frozen=True)
 class Scan:
-    """All of a file: `regions` cover it without gaps, in order; `tags` are its start tags, in order."""
+    """All of a file: `regions` cover it without gaps, in order; `tags` are its start tags, in order.
+    `ends` has, of elements that are closed by a tag of their own (or need none), the index of the tag and
+    the offset behind."""
 
     tags: list[StartTag]
     regions: list[Region]
+    ends: dict[int, int] = field(default_factory=dict)
 
     @cached_property
     def _starts(self) -> list[int]:

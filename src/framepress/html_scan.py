@@ -76,6 +76,9 @@ class _Scanner:
         self.modes: list[bool] = []
         self.open: Counter[str] = Counter()
         self.in_body = False
+        self.ends: dict[int, int] = {}
+        #: Where the end tag of an element without markup inside is looked for, and its index.
+        self.closing: tuple[int, str, int] = (-1, "", -1)
 
     @property
     def foreign(self) -> bool:
@@ -93,7 +96,7 @@ class _Scanner:
             self.add_text(text_start, less)
             position = text_start = self.markup(less, following)
         self.add_text(text_start, len(text))
-        return Scan(self.tags, self.regions)
+        return Scan(self.tags, self.regions, self.ends)
 
     def add(self, kind: Kind, start: int, end: int, tag: StartTag | None = None) -> int:
         self.regions.append(Region(kind, start, end, tag, self.in_body))
@@ -159,12 +162,15 @@ class _Scanner:
             return self.html_content(tag, end)
         if not self_closing:
             self.push(tag, enters, inside_foreign and _is_integration_point(tag))
+        else:
+            self.ends[len(self.tags) - 1] = end
         return end
 
     def html_content(self, tag: StartTag, end: int) -> int:
         """Push an HTML element, or consume the content of one whose content is not markup."""
         name = tag.name
         if name in _VOID:
+            self.ends[len(self.tags) - 1] = end
             return end
         if name == "plaintext":
             return self.add(Kind.RAW, end, len(self.text), tag) if end < len(self.text) else end
@@ -179,6 +185,7 @@ class _Scanner:
             return end
         if end < content_end:
             self.add(kind, end, content_end, tag)
+        self.closing = (content_end, name, len(self.tags) - 1)
         return content_end
 
     def push(self, tag: StartTag, enters: bool, returns: bool) -> None:
@@ -205,9 +212,13 @@ class _Scanner:
             while self.foreign:
                 self.pop()
         # The count keeps end tags that match nothing from walking the stack each time.
-        if self.open[name]:
+        if self.closing[:2] == (less, name):
+            self.ends[self.closing[2]] = end
+        elif self.open[name]:
+            index = self.stack[-1][1]
             while self.pop() != name:
-                pass
+                index = self.stack[-1][1]
+            self.ends[index] = end
         return self.add(Kind.END_TAG, less, end)
 
 

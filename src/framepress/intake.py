@@ -32,6 +32,9 @@ from framepress.names import safe_name
 from framepress.orders import SurveyOrder, get_order, voided_plans
 from framepress.provenance import Demands
 from framepress.queue.base import BODY_BYTES_MAX, Lease
+from framepress.references import is_remote
+from framepress.remote_files import remote_path
+from framepress.remote_source import Known
 from framepress.renderer import RowTask
 from framepress.results import RowResult
 from framepress.settings import RenderSettings, RunLimits
@@ -120,6 +123,8 @@ class Intake:
         self._browsers: dict[tuple[Path, bool], BrowserOptions] = {}
         self._environment: str | None = None
         self._swept: set[str] = set()
+        self._remote = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-remote-"))
+        self._stack.callback(remove_folder, self._remote)
         self._demands = Demands(max_reuse=reuse_level(None, options.environ))
         self._pieces = self._choose_pieces()
         self._orders: dict[tuple[str, str], SurveyOrder | None] = {}
@@ -221,6 +226,7 @@ class Intake:
             browser=browser,
             out=place,
             pieces=self._pieces,
+            remote=self._remote,
         )
         task, stored = _look(store, task, demands)
         return Prepared(lease, message, place, config, task, stored)
@@ -322,6 +328,11 @@ class Intake:
         for path, digest in files.items():
             if path in bundle.files:
                 continue
+            if is_remote(path):
+                if not remote_path(self._remote, digest).is_file():
+                    fetch_row_file(blobs, digest, remote_path(self._remote, digest))
+                bundle.files[path] = digest
+                continue
             target = bundle.folder / path
             if not safe_member(path) or not target.resolve().is_relative_to(bundle.folder.resolve()):
                 raise MessageError(
@@ -347,6 +358,8 @@ class Intake:
             composition, columns=tuple(message.vars), column_map={}, use_default=(), batch=False
         )
         binder.check_columns()
+        # What was fetched when the row was sent: no other picture than its key says.
+        binder.remote = Known(message.files) if any(map(is_remote, message.files)) else None
         return binder.bind(message.vars, place=f"message of row {message.id or message.row}", row_number=None)
 
     # ---- the browser ----------------------------------------------------------------------------

@@ -39,6 +39,7 @@ class PageContent:
         seed: of `Math.random`.
         locale, timezone: BCP 47 and IANA names.
         values: the row's values; only used to keep them out of messages.
+        remote: canonical address of another host -> digest of the file that stands for it.
     """
 
     site: Site
@@ -51,6 +52,7 @@ class PageContent:
     locale: str
     timezone: str
     values: Mapping[str, str] = field(default_factory=dict)
+    remote: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class PageLoader:
         self._tab.values = content.values
         self._troubles.clear()
         self._configure(content)
-        self.requests.serve(content.site, content.html)
+        self.requests.serve(content.site, content.html, content.remote)
         deadline = time.monotonic() + self._ready_timeout_s
         self._navigate(content.site)
         self._get_ready(deadline)

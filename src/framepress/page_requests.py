@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from framepress.cdp import Connection
 from framepress.page_troubles import VISIBLE_KINDS, Trouble
-from framepress.site import Site, response_headers
+from framepress.remote_addresses import canonical_address
+from framepress.site import Served, Site, response_headers
 
 #: Kinds of request that count from the moment the page makes them. Of the others (the script of a worker) not
 #: every one has an end that is told.
@@ -31,6 +33,7 @@ class PageRequests:
         self._troubles = troubles
         self._site: Site | None = None
         self._document = b""
+        self._remote: Mapping[str, str] = {}
         self._addresses: dict[str, str] = {}
         self.in_flight: dict[str, str] = {}
         self._ended: set[str] = set()
@@ -58,9 +61,14 @@ class PageRequests:
             session=session,
         )
 
-    def serve(self, site: Site, html: str) -> None:
-        """From now on answer with these files, and `html` for the document itself."""
+    def serve(self, site: Site, html: str, remote: Mapping[str, str]) -> None:
+        """From now on answer with these files, and `html` for the document itself.
+
+        Args:
+            remote: canonical address of another host -> digest of the file that stands for it.
+        """
         self._site = site
+        self._remote = remote
         self._document = html.encode("utf-8")
         self.in_flight.clear()
         self._ended.clear()
@@ -92,7 +100,10 @@ class PageRequests:
         if "networkId" in event and event["networkId"] not in self._ended:
             self.in_flight[event["networkId"]] = VISIBLE_KINDS.get(kind, kind)
             self._addresses[event["networkId"]] = url
-        if site is None or path is None:
+        digest = self._remote.get(canonical_address(url) or "") if path is None and self._remote else None
+        if site is not None and digest is not None:
+            self._answer(event, site.read_remote(digest), kind, url, lasting=False)
+        elif site is None or path is None:
             self._refuse(event, kind, url)
         elif kind == "document" and path == site.entry and self.navigating:
             self._fulfil(event, self._document, "text/html; charset=utf-8", lasting=False)
@@ -100,16 +111,25 @@ class PageRequests:
             self._answer_file(event, site, path, kind, url)
 
     def _answer_file(self, event: dict[str, Any], site: Site, path: str, kind: str, url: str) -> None:
-        served = site.read(path)
+        self._answer(event, site.read(path), kind, url, lasting=path in site.lasting)
+
+    def _answer(
+        self, event: dict[str, Any], served: Served | None, kind: str, url: str, *, lasting: bool
+    ) -> None:
         if served is None:
             self._trouble("missing", kind, url)
+            self._fulfil(event, b"", "text/plain", lasting=False, status=404)
+            return
+        if kind == "image" and served.oversized:
+            # Chromium would take gigabytes to find out; it does not get to see it.
+            self._trouble("oversized", kind, url)
             self._fulfil(event, b"", "text/plain", lasting=False, status=404)
             return
         if kind == "image" and served.broken:
             self._trouble("broken", kind, url)
         elif kind == "image" and served.animated:
             self._trouble("animated", kind, url)
-        self._fulfil(event, served.body, served.content_type, lasting=path in site.lasting)
+        self._fulfil(event, served.body, served.content_type, lasting=lasting)
 
     def _fulfil(
         self, event: dict[str, Any], body: bytes, content: str, *, lasting: bool, status: int = 200

@@ -36,7 +36,7 @@ class Trouble:
 
     Attributes:
         kind: script, rejection, font, image, frame, navigation, or ``missing:KIND`` / ``blocked:KIND`` /
-            ``animated:KIND`` / ``broken:KIND`` with a kind of request.
+            ``animated:KIND`` / ``broken:KIND`` / ``oversized:KIND`` with a kind of request.
         message: the browser's or the script's own words.
         url: the file concerned, if there is one.
     """
@@ -147,6 +147,10 @@ _SENTENCES = {
     "blocked": (
         "{entry}: {what} {name} lies outside the composition; a page loads nothing from other hosts or "
         "folders. Copy the file into the composition's folder."
+    ),
+    "oversized": (
+        "{entry}: the image {name} has more than 100 million pixels; a clip shows 33 million at most. "
+        "Scale it down."
     ),
     "animated": (
         "{entry}: {what} {name} is animated by its own clock, which cannot be followed frame by frame yet. "

@@ -18,6 +18,9 @@ SVG_TYPE = "image/svg+xml"
 #: First bytes of BMP, ICO, CUR and JPEG XL, which are not looked into.
 _OTHERS = (b"BM", b"\0\0\1\0", b"\0\0\2\0", b"\xff\x0a", b"\0\0\0\x0cJXL ")
 
+#: Pixels of one picture. Chromium takes four bytes for each; a photo of a good camera has half as many.
+PIXELS_MAX = 100_000_000
+
 _GIF = (b"GIF87a", b"GIF89a")
 _PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -95,3 +98,39 @@ def _gif_blocks(data: bytes) -> Iterator[bytes]:
 
 def _colour_table_bytes(flags: bytes) -> int:
     return 3 << ((flags[0] & 0x07) + 1) if flags and flags[0] & 0x80 else 0
+
+
+def is_oversized(data: bytes) -> bool:
+    """Whether a picture has more than `PIXELS_MAX`, by what its first bytes say: it would take memory
+    away."""
+    size = _size(data)
+    return size is not None and size[0] * size[1] > PIXELS_MAX
+
+
+def _size(data: bytes) -> tuple[int, int] | None:
+    """Width and height; None: another format, or they cannot be told."""
+    if data.startswith(_PNG) and len(data) >= 24:
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    if data.startswith(_GIF) and len(data) >= 10:
+        return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
+    if _is_webp(data) and data[12:16] == b"VP8X" and len(data) >= 30:
+        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
+    if data.startswith(b"BM") and len(data) >= 26:
+        width, height = (int.from_bytes(data[at : at + 4], "little", signed=True) for at in (18, 22))
+        return abs(width), abs(height)
+    return _jpeg_size(data) if data.startswith(b"\xff\xd8") else None
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:
+            at += 1
+        # SOF0..SOF15 without DHT, JPG and DAC.
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = (int.from_bytes(data[where : where + 2], "big") for where in (at + 5, at + 7))
+            return width, height
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None

@@ -72,7 +72,9 @@ class Worker:
                 rule="composition-changed",
             )
         pieces = open_if_usable(config.pieces)
-        self.renderer = Renderer(composition, config.settings, config.limits, config.browser, pieces)
+        self.renderer = Renderer(
+            composition, config.settings, config.limits, config.browser, pieces, config.remote
+        )
         self._ordered = OrderedRows(self.renderer, pieces, self._survey_beat) if pieces is not None else None
         # While the store works, this thread waits for it and sends nothing.
         self._store = BeatingStore(

@@ -25,6 +25,7 @@ from framepress.cache import Cache
 from framepress.capture import CapturedFrame, capture_frames
 from framepress.clip import Artifact, Clip, assemble
 from framepress.composition import Composition, Document, frame_count, scaled_size
+from framepress.declarations import LOCALE_NAME, is_own_name
 from framepress.encode import EncoderSettings, gop_frame_count
 from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
@@ -33,6 +34,7 @@ from framepress.page import PageContent, PageInfo
 from framepress.plan import Plan
 from framepress.planned import LoadedPlan, check_rest, encode_planned
 from framepress.provenance import Demands, Reuse
+from framepress.references import is_remote
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
@@ -125,6 +127,7 @@ class Renderer:
 
     Args:
         browser_options: how to start Chromium; it starts with the first row.
+        remote: folder of files of other hosts.
     """
 
     def __init__(
@@ -134,6 +137,7 @@ class Renderer:
         limits: RunLimits,
         browser_options: BrowserOptions,
         pieces: Cache | None = None,
+        remote: Path | None = None,
     ) -> None:
         self.composition = composition
         self.settings = settings
@@ -147,6 +151,7 @@ class Renderer:
             composition.path.relative_to(composition.folder).as_posix(),
             f"c{composition.digest[:16]}",
             frozenset(composition.files),
+            remote,
         )
         self.folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-work-"))
 
@@ -348,7 +353,8 @@ class Renderer:
 
     def open(self, variant: variants.Variant) -> Clip:
         """Load the variant's page and decide size, rate and length. A page that fails costs its browser."""
-        document = self.composition.instantiate(variant.values)
+        locale = variant.values.get(LOCALE_NAME, self.settings.locale)
+        document = self.composition.instantiate(variant.values, locale=locale)
         width, height = scaled_size(document.width, document.height, self.settings.scale)
         content = PageContent(
             site=self._site,
@@ -358,9 +364,10 @@ class Renderer:
             output_size=(width, height),
             epoch_ms=_epoch_ms(self.settings.now),
             seed=document.seed or self.composition.digest,
-            locale=self.settings.locale,
+            locale=locale,
             timezone=self.settings.timezone,
-            values=variant.values,
+            values={name: value for name, value in variant.values.items() if not is_own_name(name)},
+            remote={path: digest for path, digest in variant.files.items() if is_remote(path)},
         )
         with self.warm.guard() as page:
             info = page.open(content)

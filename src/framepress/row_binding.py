@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 
 from framepress import variants
 from framepress.composition import Composition
 from framepress.errors import RowsError, RowValueError, UsageError
 from framepress.ledger import Ledger
 from framepress.names import check_out_name, format_out_name, safe_name
+from framepress.remote_source import RemoteSource
 from framepress.rows import BadRow, Row, RowSource
 from framepress.rows.select import Only, RowRanges
 from framepress.settings import RenderSettings
@@ -21,6 +23,9 @@ OUT_NAME_DEFAULT = "{@key}.mp4"
 #: The column that names a row's file.
 OUT_COLUMN = "out"
 
+#: Rows whose files are fetched side by side.
+FETCH_ROWS = 256
+
 
 @dataclass(frozen=True)
 class BindingOptions:
@@ -29,6 +34,7 @@ class BindingOptions:
     Attributes:
         column_map: variable to column.
         use_default: variables whose default may stand in for a column that the list lacks.
+        locale_column: says the row's locale; None, or an empty cell: that of the settings.
         id_column: names the row in results; None: its number.
         out_name: pattern for rows without `out`; None: `OUT_NAME_DEFAULT`.
         skip_bad_rows: go on without rows that break a rule.
@@ -39,6 +45,7 @@ class BindingOptions:
     column_map: Mapping[str, str] = field(default_factory=dict)
     use_default: Collection[str] = ()
     id_column: str | None = None
+    locale_column: str | None = None
     out_name: str | None = None
     skip_bad_rows: bool = False
     row_ranges: RowRanges | None = None
@@ -91,10 +98,16 @@ def bind_rows(
     options: BindingOptions,
     settings: RenderSettings,
     *,
-    list_name: str,
+    place: Callable[[int], str],
     on_row: Callable[[], None],
+    remote: RemoteSource | None = None,
+    on_note: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Bind every row of the ledger, or reject it with its finding.
+
+    Args:
+        place: where the row that begins in a line stands, for messages.
+        remote: gets files of other hosts; None: no host is allowed.
 
     Raises:
         RowsError: a variable has no column. UsageError: a name in an option does not exist.
@@ -103,8 +116,8 @@ def bind_rows(
         # No row could be read, so the columns are not known: what is wrong with the rows is the news.
         return
     columns = ledger.columns()
-    binder = _RowBinder(list_name, composition, columns, options, settings)
-    for number, line, raw in ledger.iter_raw():
+    binder = _RowBinder(place, composition, columns, options, settings)
+    for number, line, raw in _fetched(ledger.iter_raw(), binder, remote):
         on_row()
         try:
             bound = binder.bind(number, line, raw)
@@ -115,6 +128,22 @@ def bind_rows(
         ledger.bind(
             number, key=bound.key, id=bound.id, out=bound.out, values=variant.values, files=variant.files
         )
+    binder.tell_fallbacks(on_note)
+
+
+_Raw = tuple[int, int, dict[str, object]]
+
+
+def _fetched(rows: Iterator[_Raw], binder: _RowBinder, remote: RemoteSource | None) -> Iterator[_Raw]:
+    """The rows, each once what it needs from other hosts is here; a window of them is fetched side by
+    side."""
+    if remote is None:
+        yield from rows
+        return
+    binder.remote = remote
+    while window := list(islice(rows, FETCH_ROWS)):
+        remote.fetch_all(address for _, _, raw in window for address in binder.wanted(raw))
+        yield from window
 
 
 @dataclass(frozen=True)
@@ -130,13 +159,13 @@ class _RowBinder:
 
     def __init__(
         self,
-        list_name: str,
+        place: Callable[[int], str],
         composition: Composition,
         columns: tuple[str, ...],
         options: BindingOptions,
         settings: RenderSettings,
     ) -> None:
-        self._list_name = list_name
+        self._place = place
         self._composition = composition
         self._columns = columns
         self._options = options
@@ -147,6 +176,7 @@ class _RowBinder:
             column_map=options.column_map,
             use_default=options.use_default,
             batch=True,
+            locale_column=options.locale_column,
         )
         self._binder.check_columns()
         if options.id_column is not None and options.id_column not in columns:
@@ -157,13 +187,37 @@ class _RowBinder:
         if options.out_name is not None:
             check_out_name(options.out_name, columns)
 
+    @property
+    def remote(self) -> RemoteSource | None:
+        return self._binder.remote
+
+    @remote.setter
+    def remote(self, source: RemoteSource) -> None:
+        self._binder.remote = source
+
+    def wanted(self, raw: Mapping[str, object]) -> list[str]:
+        """Addresses of other hosts that a row asks for."""
+        return self._binder.wanted(raw)
+
+    def tell_fallbacks(self, on_note: Callable[[str], None]) -> None:
+        """Say in which rows a fallback stands for a file that could not be fetched."""
+        count = self._binder.fell_back
+        if count:
+            numbers = ", ".join(map(str, self._binder.fell_back_rows))
+            more = " and so on" if count > len(self._binder.fell_back_rows) else ""
+            on_note(
+                f"In {count} rows data-fallback-src stands for a file that could not be fetched: "
+                f"{numbers}{more}. "
+                "Run the command again later to fetch them."
+            )
+
     def id_of(self, number: int, raw: Mapping[str, object]) -> str:
         """What the `--id` column says of the row, else its number."""
         column = self._options.id_column
         return (_text(raw.get(column)) if column is not None else "") or str(number)
 
     def bind(self, number: int, line: int, raw: Mapping[str, object]) -> _Bound:
-        place = f"{self._list_name}:{line}"
+        place = self._place(line)
         variant = self._binder.bind(raw, place=place, row_number=number)
         key = variants.row_key_of(self._composition, variant, self._settings)
         return _Bound(key, self.id_of(number, raw), self._out(number, place, raw, key), variant)

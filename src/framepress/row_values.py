@@ -10,12 +10,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from framepress.column_match import ColumnMatch
-from framepress.declarations import Declaration, check_text
+from framepress.conditional_parts import left_out
+from framepress.conditions import NotComparable
+from framepress.declarations import LEFT_OUT_NAME, LOCALE_NAME, Declaration, check_text
 from framepress.errors import CompositionError, RowValueError
 from framepress.escaping import NotFitting, check_address, scheme_of
+from framepress.formats import canonical_locale
+from framepress.js_scan import PLACEHOLDER
 from framepress.lexeme import Lexeme
 from framepress.references import file_inside, is_remote, relative_path, srcset_addresses
-from framepress.template import Address
+from framepress.remote_addresses import canonical_address
+from framepress.remote_source import Fetched, RemoteSource
+from framepress.template import Address, Template, filled
+
+#: Characters that make everything after them run the other way, whatever it is. Arabic and Hebrew need none.
+_OVERRIDES = "\u202d\u202e"
 
 #: Types whose value names a file.
 _FILE_TYPES = frozenset(("image", "font", "url"))
@@ -53,6 +62,8 @@ def forbidden_character(text: str) -> tuple[int, str] | None:
             return index, f"half a character (surrogate U+{ord(character):04X})"
         if category == "Cc" and character not in "\n\t":
             return index, f"the control character U+{ord(character):04X}"
+        if character in _OVERRIDES:
+            return index, f"U+{ord(character):04X}, which turns the text after it about"
     return None
 
 
@@ -64,8 +75,10 @@ class RowValues:
         row: column -> str, `Lexeme`, bool or None. Not changed.
         place: ``file:line`` of the row, or ``--vars``.
         digest: SHA-256 of a file.
+        remote: gets files of other hosts; None: no host is allowed.
 
     Attributes:
+        fell_back: a fallback stands for a file that could not be fetched.
         findings: what is wrong with the row; collected, not raised.
         files: as in `Variant`, of the values that `complete` found to be right.
     """
@@ -77,6 +90,7 @@ class RowValues:
         place: str,
         number: int | None,
         digest: Callable[[Path], str],
+        remote: RemoteSource | None,
     ) -> None:
         self.match = match
         self.composition = match.composition
@@ -84,6 +98,10 @@ class RowValues:
         self.place = place
         self.number = number
         self.digest = digest
+        self.source = remote
+        self.fell_back = False
+        self._remote_seen: set[str] = set()
+        self._remote_values: list[tuple[str, str]] = []
         self.findings: list[RowValueError] = []
         self.files: dict[str, str] = {}
 
@@ -96,7 +114,10 @@ class RowValues:
             values[name] = self.value(name)
             if len(self.findings) == count:
                 good[name] = values[name]
-        template = self.match.template
+        self.locale(values)
+        template = self.present(values, good)
+        if template is None:
+            return values
         seen: set[tuple[str, str]] = set()
         for name, where, problem in template.problems(good, self.composition.types):
             if (name, problem.rule) not in seen:
@@ -104,8 +125,53 @@ class RowValues:
                 self.find(name, problem.rule, f"{problem.expected} (at {where})", len(good[name]))
         for address in template.addresses:
             if address.loaded and all(name in good for name in address.names):
-                self.address(address, address.finished(good))
+                self.address(address, address.finished(good), self.fallback(template, address, good))
+        for name, text in self._remote_values:
+            # Declared as a file and not loaded by the markup: a script may.
+            if text not in self._remote_seen:
+                self.remote(name, text, len(text), "", None)
         return values
+
+    def locale(self, values: dict[str, str]) -> None:
+        """The row's own locale, if it says one."""
+        column = self.match.locale_column
+        try:
+            text = canonical_text(self.row.get(column)) if column is not None else ""
+        except ValueError:
+            text = "?"
+        if not text:
+            return
+        try:
+            values[LOCALE_NAME] = canonical_locale(text)
+        except ValueError:
+            self.findings.append(
+                RowValueError(
+                    f'{self.place}: column "{column}" has a value of {len(text)} characters; expected a '
+                    "locale such "
+                    "as de-DE, or nothing for that of the run.",
+                    rule="locale",
+                    place=self.place,
+                    row=self.number,
+                    field=column,
+                    length=len(text),
+                )
+            )
+
+    def present(self, values: dict[str, str], good: Mapping[str, str]) -> Template | None:
+        """The template without the elements that the row lacks; None: its values do not say which these
+        are."""
+        template = self.match.template
+        if not template.conditions:
+            return template
+        if any(name not in good for condition in template.conditions for name in condition.names):
+            return None
+        try:
+            left = left_out(template, good, self.composition.types)
+        except NotComparable as error:
+            self.find(error.name, "condition-type", error.expected, len(values[error.name]))
+            return None
+        values[LEFT_OUT_NAME] = ",".join(map(str, left))
+        return self.composition.present(template, good)
 
     def find(self, name: str, rule: str, expected: str, length: int | None, found: str = "") -> None:
         column = self.match.column_of.get(name)
@@ -189,20 +255,70 @@ class RowValues:
             return
         self.file(name, text, len(text))
 
-    def address(self, address: Address, finished: str) -> None:
+    def address(self, address: Address, finished: str, fallback: str | None) -> None:
+        where = f" ({address.label} at {address.place})"
         for part in srcset_addresses(finished) if address.is_list else [finished]:
-            self.file(address.names[0], part, None, f" ({address.label} at {address.place})")
+            if not is_remote(part):
+                self.file(address.names[0], part, None, where)
+            elif address.scripted:
+                self.find(
+                    address.names[0],
+                    "remote-script",
+                    f"a path inside the composition's folder{where}",
+                    None,
+                    "names another host, from which only pictures and fonts are taken",
+                )
+            else:
+                self.remote(address.names[0], part, None, where, fallback)
+
+    def fallback(self, template: Template, address: Address, values: Mapping[str, str]) -> str | None:
+        """What `data-fallback-src` beside an address says for this row."""
+        tag = template.page.region_at(address.offset).tag
+        attribute = tag.attribute("data-fallback-src") if tag is not None else None
+        if attribute is None or attribute.value_start <= address.offset < attribute.value_end:
+            return None
+        names = template.names_between(attribute.value_start, attribute.value_end)
+        if any(name not in values for name in names):
+            return None
+        return filled(attribute.value.split(PLACEHOLDER), [values[name] for name in names])
+
+    def remote(self, name: str, address: str, length: int | None, where: str, fallback: str | None) -> None:
+        """Take in a file of another host, or what stands for it."""
+        self._remote_seen.add(address)
+        if self.source is None:
+            self.find(
+                name,
+                "remote-host",
+                f"a path inside the composition's folder, or a host that --allow-host names{where}",
+                length,
+                "names another host",
+            )
+            return
+        outcome = self.source.get(address)
+        canonical = canonical_address(address) or address
+        if isinstance(outcome, Fetched):
+            self.files[canonical] = outcome.digest
+            return
+        if fallback is not None and outcome.allowed:
+            try:
+                path = file_inside(self.composition.folder, relative_path(fallback, "") or "")
+                digest = self.digest(path)
+            except (ValueError, OSError):
+                pass  # told below, with what is wrong with the address itself
+            else:
+                self.source.adopt(path, digest)
+                self.files[canonical] = digest
+                self.fell_back = True
+                return
+        expected = "a picture or font that can be fetched, or data-fallback-src with a file of the folder"
+        if not outcome.allowed:
+            expected = "https: and a host that --allow-host names"
+        self.find(name, outcome.rule, f"{expected}{where}", length, f"names a file that {outcome.reason}")
 
     def file(self, name: str, address: str, length: int | None, where: str = "") -> None:
         """Take in the file that an address means."""
         if is_remote(address):
-            self.find(
-                name,
-                "remote-not-yet",
-                f"a path inside the composition's folder{where}",
-                length,
-                "names another host, which is not supported yet",
-            )
+            self._remote_values.append((name, address))
             return
         folder = self.composition.folder
         try:

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +25,7 @@ from framepress.frames_to_segments import EncodedFrames
 from framepress.names import safe_name
 from framepress.pool import WorkerPool
 from framepress.provenance import Demands
+from framepress.remote_files import RemoteFiles, RemoteOptions
 from framepress.renderer import Renderer, RowTask
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
@@ -77,6 +79,7 @@ class SingleRequest:
     poster_button: bool = False
     place: str = "--vars"
     column_map: Mapping[str, str] = field(default_factory=dict)
+    remote: RemoteOptions | None = None
 
 
 class SingleRender:
@@ -104,7 +107,12 @@ class SingleRender:
             batch=False,
         )
         binder.check_columns()
-        self.variant = binder.bind(request.values, place=request.place, row_number=None)
+        with ExitStack() as stack:
+            if request.remote is not None:
+                binder.remote = stack.enter_context(closing(RemoteFiles(request.remote)))
+            self.variant = binder.bind(request.values, place=request.place, row_number=None)
+        if binder.fell_back:
+            on_note("data-fallback-src stands for a file that could not be fetched.")
         self.row_key = variants.row_key_of(self.composition, self.variant, request.settings)
         self._attempt = 1
         self._artifacts = Artifacts(None, ANY_WILL_DO)
@@ -331,6 +339,7 @@ class SingleRender:
             browser=request.browser,
             out=request.out.parent,
             cache=request.cache,
+            remote=request.remote.folder if request.remote is not None else None,
         )
 
 

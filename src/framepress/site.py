@@ -1,6 +1,7 @@
 """The files of a composition as its page sees them: a made-up origin that is served from one folder.
 
-Nothing outside the folder is reachable, by `..`, by a link, or by another host.
+Nothing outside the folder is reachable, by `..`, by a link, or by another host. Files of other hosts that
+a row names were fetched before and lie in a folder of their own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from framepress import picture_files
+from framepress.remote_files import kind_of, remote_path
 
 #: `.invalid` never resolves (RFC 6761), and an https origin is a secure context, as on a real site.
 HOST_SUFFIX = "framepress.invalid"
@@ -43,13 +45,15 @@ class Served:
     """One file, ready for the pipe.
 
     Attributes:
-        animated, broken: see `picture_files`; they mean something only if it is asked for as a picture.
+        animated, broken, oversized: see `picture_files`; they mean something only if it is asked for as a
+        picture.
     """
 
     body: bytes
     content_type: str
     animated: bool
     broken: bool
+    oversized: bool = False
 
 
 @dataclass
@@ -63,12 +67,14 @@ class Site:
             what it has loaded by address.
         lasting: relative paths that are part of the composition's digest. Only these may be kept by
             Chromium from one row to the next; a row's own files may change under their name.
+        remote: folder of files of other hosts, by digest; None: there are none.
     """
 
     folder: Path
     entry: str
     name: str
     lasting: frozenset[str] = frozenset()
+    remote: Path | None = None
     _memory: dict[str, Served] = field(default_factory=dict, repr=False)
     _memory_bytes: int = 0
 
@@ -100,6 +106,17 @@ class Site:
                 self._remember(path, served)
         return served
 
+    def read_remote(self, digest: str) -> Served | None:
+        """A file of another host; None: it is not there any more."""
+        if self.remote is None:
+            return None
+        try:
+            data = remote_path(self.remote, digest).read_bytes()
+        except OSError:
+            return None
+        kind = kind_of(data) or "application/octet-stream"
+        return _served(data, kind)
+
     def _read(self, path: str) -> Served | None:
         try:
             target = (self.folder / path).resolve(strict=True)
@@ -112,13 +129,22 @@ class Site:
             data = target.read_bytes()
         except (OSError, ValueError, RuntimeError):
             return None
-        kind = content_type(path)
-        return Served(data, kind, picture_files.is_animated(data, kind), picture_files.is_broken(data, kind))
+        return _served(data, content_type(path))
 
     def _remember(self, path: str, served: Served) -> None:
         if self._memory_bytes + len(served.body) <= MEMORY_BYTES_MAX:
             self._memory[path] = served
             self._memory_bytes += len(served.body)
+
+
+def _served(data: bytes, kind: str) -> Served:
+    return Served(
+        data,
+        kind,
+        picture_files.is_animated(data, kind),
+        picture_files.is_broken(data, kind),
+        picture_files.is_oversized(data),
+    )
 
 
 def content_type(path: str) -> str:

@@ -31,6 +31,7 @@ class WorkerConfig:
         force: the store may replace what framepress did not make.
         cache: where finished clips are kept; None: nowhere.
         pieces: where plans, plates and segments are kept; None: nowhere, every row is rendered plain.
+        remote: where files of other hosts are; None: rows have none.
     """
 
     number: int
@@ -43,6 +44,7 @@ class WorkerConfig:
     force: bool = False
     cache: CacheOptions | None = None
     pieces: CacheOptions | None = None
+    remote: Path | None = None
 
 
 @dataclass(frozen=True)

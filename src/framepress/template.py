@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from framepress.conditions import Condition
 from framepress.escaping import TAIL_LENGTH, Language, Layer, NotFitting, Spot, check_address, encode
 from framepress.html_parts import Scan
 from framepress.references import srcset_addresses
@@ -16,7 +17,8 @@ from framepress.references import srcset_addresses
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A place for a value in the finished file. `place` is ``file:line:column``; `first_in_pre`: only tokens
-    stand between it and the start tag of an element that drops a leading line break."""
+    stand between it and the start tag of an element that drops a leading line break; `is_shown`: people
+    read it, so it takes the declared format."""
 
     name: str
     offset: int
@@ -24,6 +26,7 @@ class Slot:
     layer: Layer
     place: str
     first_in_pre: bool = False
+    is_shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Address:
     loaded: bool
     scripted: bool = False
     is_list: bool = False
+    offset: int = 0
 
     def finished(self, values: Mapping[str, str]) -> str:
         return filled(self.literals, [values[name] for name in self.names])
@@ -60,6 +64,7 @@ class Template:
         page: the scan of it.
         slots: one per placeholder, in order.
         addresses: addresses with tokens in them.
+        conditions: elements that a row may lack.
     """
 
     text: str
@@ -67,11 +72,23 @@ class Template:
     slots: tuple[Slot, ...]
     addresses: tuple[Address, ...]
     place: Callable[[int], str] = field(repr=False)
+    conditions: tuple[Condition, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:
+        """Variables that stand in the text, then those that only conditions ask for."""
+        asked = (name for condition in self.conditions for name in condition.names)
+        return tuple(dict.fromkeys((*self.token_names, *asked)))
+
+    @cached_property
+    def token_names(self) -> tuple[str, ...]:
         """Variables in the order of their first use."""
         return tuple(dict.fromkeys(slot.name for slot in self.slots))
+
+    @cached_property
+    def reduced(self) -> dict[tuple[int, ...], Template]:
+        """The template without the elements of some conditions, as far as that was asked for."""
+        return {}
 
     @cached_property
     def _slot_offsets(self) -> list[int]:
@@ -82,12 +99,15 @@ class Template:
         offsets = self._slot_offsets
         return tuple(slot.name for slot in self.slots[_at(offsets, start) : _at(offsets, end)])
 
-    def render(self, values: Mapping[str, str], types: Mapping[str, str]) -> str:
+    def render(
+        self, values: Mapping[str, str], types: Mapping[str, str], shown: Mapping[str, str] | None = None
+    ) -> str:
         """The finished text.
 
         Args:
             values: every name of `names`.
             types: declared types; others count as strings.
+            shown: what stands for a value where people read it, where that is something else.
 
         Raises:
             NotFitting: a value cannot stand at its place; `problems` says more.
@@ -97,7 +117,10 @@ class Template:
         for slot in self.slots:
             literal = self.text[position : slot.offset]
             tail = (tail + literal[-TAIL_LENGTH:])[-TAIL_LENGTH:]
-            written = _write(slot, values[slot.name], types.get(slot.name, "string"), tail)
+            value = values[slot.name]
+            if slot.is_shown and shown:
+                value = shown.get(slot.name, value)
+            written = _write(slot, value, types.get(slot.name, "string"), tail)
             parts += (literal, written)
             tail = (tail + written)[-TAIL_LENGTH:]
             position = slot.offset + 1

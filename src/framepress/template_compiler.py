@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from framepress.conditional_parts import find_conditions
 from framepress.css_scan import scan_css
 from framepress.errors import CompositionError
 from framepress.escaping import Language, Layer, NotFitting, Spot, check_address, refused
@@ -34,6 +35,8 @@ _URL_ATTRIBUTES = frozenset(
     """.split()  # noqa: SIM905
 )
 _URL_LIST_ATTRIBUTES = frozenset(("srcset", "imagesrcset"))
+#: Attributes whose text people read.
+_READ_ATTRIBUTES = frozenset(("alt", "title", "label", "placeholder", "aria-label"))
 #: Parents in which text is not allowed, so that a parser would move it elsewhere.
 _NO_TEXT = frozenset(("table", "tbody", "thead", "tfoot", "tr", "colgroup", "frameset"))
 #: Elements that are documents or scripts of their own.
@@ -59,9 +62,21 @@ class _Compiler:
             region = self.page.region_at(offset)
             self.region(region)
             offset = self.text.find(PLACEHOLDER, region.end)
-        return Template(self.text, self.page, tuple(self.slots), tuple(self.addresses), self.place)
+        conditions = find_conditions(self.text, self.page, self.place)
+        return Template(
+            self.text, self.page, tuple(self.slots), tuple(self.addresses), self.place, conditions
+        )
 
-    def add(self, spots: Iterable[Spot], layer: Layer, start: int, end: int, *, pre: bool = False) -> None:
+    def add(
+        self,
+        spots: Iterable[Spot],
+        layer: Layer,
+        start: int,
+        end: int,
+        *,
+        pre: bool = False,
+        shown: bool = False,
+    ) -> None:
         """Slots for all placeholders in ``[start, end)``."""
         offset = start - 1
         for spot in spots:
@@ -73,7 +88,7 @@ class _Compiler:
                     f"{self.place(offset)}: {self.text_of(token)} stands {spot.reason}.", rule="token-place"
                 )
             first = pre and not self.text[start:offset].strip(PLACEHOLDER)
-            self.slots.append(Slot(token.name, offset, spot, layer, self.place(offset), first))
+            self.slots.append(Slot(token.name, offset, spot, layer, self.place(offset), first, shown))
 
     def text_of(self, token: Token) -> str:
         return f"{{{{${token.name}}}}}" if token.name.isupper() else f"{{{{{token.name}}}}}"
@@ -110,7 +125,7 @@ class _Compiler:
             spots.append(refused('directly behind "<"; write &lt; there') if as_tag else Spot(Language.PLAIN))
         pre = tag is not None and tag.name in _DROPS_NEWLINE and region.start == tag.end
         layer = Layer.TEXT if region.kind is Kind.TEXT else Layer.RCDATA
-        self.add(spots, layer, region.start, region.end, pre=pre)
+        self.add(spots, layer, region.start, region.end, pre=pre, shown=True)
 
     def css(self, content: str, layer: Layer, start: int, end: int, label: str) -> None:
         found = scan_css(content)
@@ -135,7 +150,14 @@ class _Compiler:
         literals = tuple(address.split(PLACEHOLDER))
         self.addresses.append(
             Address(
-                literals, tuple(slot.name for slot in slots), slots[0].place, label, loaded, scripted, is_list
+                literals,
+                tuple(slot.name for slot in slots),
+                slots[0].place,
+                label,
+                loaded,
+                scripted,
+                is_list,
+                slots[0].offset,
             )
         )
 
@@ -168,7 +190,7 @@ class _Compiler:
             return
         spot = _attribute_spot(tag, name, value)
         first = len(self.slots)
-        self.add([spot] * count, Layer.ATTRIBUTE, start, end)
+        self.add([spot] * count, Layer.ATTRIBUTE, start, end, shown=name in _READ_ATTRIBUTES)
         if spot.language in (Language.URL, Language.URL_LIST):
             loaded = any(name == other for other, _ in loaded_attributes(tag))
             self.address(

@@ -106,7 +106,7 @@ def replace_tokens(
             edits.append((found.start, found.end, PLACEHOLDER))
         else:
             edits.append((*found, "{{"))
-    text, outs, ins = _apply(source, sorted(edits))
+    text, outs, ins = edited(source, sorted(edits))
 
     def place(offset: int) -> str:
         index = bisect_right(outs, offset) - 1
@@ -115,8 +115,9 @@ def replace_tokens(
     return text, tokens, place
 
 
-def _apply(source: str, edits: list[tuple[int, int, str]]) -> tuple[str, list[int], list[int]]:
-    """The edited text, and the pieces of the map from its offsets back to those of the source."""
+def edited(source: str, edits: list[tuple[int, int, str]]) -> tuple[str, list[int], list[int]]:
+    """A text with ``(start, end, new text)`` put in, in order, and the pieces of the map from its offsets
+    back to those of the source."""
     parts: list[str] = []
     outs, ins = [0], [0]
     position = length = 0

@@ -11,8 +11,10 @@ from pathlib import Path
 from framepress import keys
 from framepress.column_match import ColumnMatch
 from framepress.composition import Composition, scaled_size
-from framepress.errors import RowValueError
+from framepress.errors import RowValueError, UsageError
+from framepress.formats import canonical_locale
 from framepress.js_scan import PLACEHOLDER
+from framepress.remote_source import Wanted
 from framepress.row_values import RowValues, canonical_text
 from framepress.settings import RenderSettings
 
@@ -20,6 +22,9 @@ __all__ = ["FPS_DEFAULT", "Binder", "Variant", "all_findings", "canonical_text",
 
 #: Frames per second where neither an option nor the composition says.
 FPS_DEFAULT = Fraction(30)
+
+#: Rows that a message about fallbacks names.
+FALLBACKS_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,13 @@ class Variant:
 class Binder(ColumnMatch):
     """Binds the rows of a batch, whose columns it has matched first; arguments and errors: `ColumnMatch`."""
 
+    #: Rows in which a fallback stands for a file that could not be fetched, and the numbers of the first.
+    fell_back = 0
+
+    @cached_property
+    def fell_back_rows(self) -> list[int]:
+        return []
+
     @cached_property
     def _digests(self) -> dict[tuple[str, int, int], str]:
         return {}
@@ -45,6 +57,8 @@ class Binder(ColumnMatch):
     @cached_property
     def _times_vary(self) -> bool:
         """Whether a row can break what is read from attributes: then each row is tried out."""
+        if self.template.conditions:
+            return True
         relevant = ("data-", "src", "muted", "loop")
         for tag in self.template.page.tags:
             for attribute in tag.attributes:
@@ -62,7 +76,9 @@ class Binder(ColumnMatch):
         Raises:
             RowValueError: its message is the first finding; `findings` holds all, each a RowValueError.
         """
-        work = RowValues(self, row, place, row_number, self.digest)
+        if self.remote is not None:
+            self.remote.fetch_all(self.wanted(row))
+        work = RowValues(self, row, place, row_number, self.digest, self.remote)
         values = work.complete()
         if self._times_vary and not work.findings:
             work.try_out(values)
@@ -78,7 +94,17 @@ class Binder(ColumnMatch):
             )
             error.__dict__["findings"] = tuple(work.findings)
             raise error
+        if work.fell_back:
+            self.fell_back += 1
+            if len(self.fell_back_rows) < FALLBACKS_NAMED:
+                self.fell_back_rows.append(row_number or 1)
         return Variant(values, dict(sorted(work.files.items())))
+
+    def wanted(self, row: Mapping[str, object]) -> list[str]:
+        """Addresses of other hosts that a row asks for; rows that break a rule may be told fewer."""
+        noted = Wanted()
+        RowValues(self, row, "", None, self.digest, noted).complete()
+        return noted.addresses
 
     def digest(self, path: Path) -> str:
         """The digest of a file, computed again only when its size or time changed."""
@@ -98,9 +124,16 @@ def row_key_of(composition: Composition, variant: Variant, settings: RenderSetti
     """The row key of a variant. Options that lead to the same size and rate give the same key.
 
     Raises:
-        UsageError: `settings.scale` does not fit the size.
-        CompositionError: size or rate, with this row's values, break a rule.
+        UsageError: `settings.scale` does not fit the size, or values have formats and there is no such
+        locale. CompositionError: size or rate, with this row's values, break a rule.
     """
+    if any(declaration.format for declaration in composition.declarations.values()):
+        try:
+            canonical_locale(settings.locale)
+        except ValueError as error:
+            raise UsageError(
+                "--locale: there is no such locale; expected one such as de-DE.", rule="locale"
+            ) from error
     facts = composition.facts(variant.values)
     width, height = scaled_size(facts.width, facts.height, settings.scale)
     described: dict[str, object] = dict(settings)

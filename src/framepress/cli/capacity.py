@@ -47,15 +47,17 @@ def capacity(
 
 def chunk(
     rows: Annotated[
-        str, typer.Argument(metavar="LIST", help="JSON, JSON Lines or CSV; - is standard input.")
+        str, typer.Argument(metavar="LIST", help="As --variants of render; - is standard input.")
     ],
     chunks: Annotated[int, typer.Option("--chunks", metavar="N", min=1, max=10_000, help="How many shards.")],
     by: Annotated[
         str, typer.Option("--by", metavar="content-hash|row", help="What decides where a row goes.")
     ] = "content-hash",
     out_dir: Annotated[Path, typer.Option("--out-dir", help="Where the shards go.")] = Path(),
+    encoding: render_options.Encoding = None,
+    query: render_options.Query = None,
 ) -> None:
     """Split a list into shards, NAME-1-of-N.jsonl and so on; one row always goes to the same shard."""
     from framepress.cli.chunking import split  # noqa: PLC0415 - only when used
 
-    split(rows, chunks, by, out_dir)
+    split(rows, chunks, by, out_dir, encoding=encoding, query=query)

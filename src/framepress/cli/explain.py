@@ -26,7 +26,7 @@ Variants = Annotated[
         "--variants",
         "--batch",
         metavar="FILE",
-        help="List of rows: JSON, JSON Lines or CSV; - is standard input.",
+        help=render.LIST_HELP,
         show_default=False,
     ),
 ]
@@ -49,6 +49,8 @@ class Options:
 
     composition: render.Composition
     variants: Variants
+    encoding: render.Encoding = None
+    query: render.Query = None
     out: Out = None
     groups: GroupsMax = 3
     id_column: render.IdColumn = None
@@ -70,10 +72,13 @@ class Options:
     cache_limit: render.CacheLimit = None
     shared_cache: render.SharedCache = None
     locale: render.Locale = "en-US"
+    locale_column: render.LocaleColumn = None
     timezone: render.Timezone = "UTC"
     now: render.Now = "2000-01-01T00:00:00Z"
     system_fonts: render.SystemFonts = False
     frame_timeout: render.FrameTimeout = 30.0
+    allow_host: render.AllowHost = None
+    allow_private_host: render.AllowPrivateHost = None
     browser: render.BrowserPath = None
 
 

@@ -9,7 +9,7 @@ from framepress.browser import remove_folders_of, sweep_temporary_folders
 from framepress.cli import show
 from framepress.cli.arguments import parse_pairs
 from framepress.cli.explain import Options
-from framepress.cli.rendering import note_of, open_cache
+from framepress.cli.rendering import note_of, open_cache, remote_of
 from framepress.cli.show_explanation import tell_explanation
 from framepress.composition import load_composition
 from framepress.errors import StorageFault, UsageError
@@ -74,6 +74,9 @@ def _run(options: Options) -> int:
         request = ExplainRequest(
             composition=options.composition,
             rows=options.variants,
+            remote=remote_of(options.allow_host, options.allow_private_host, cache),
+            encoding=options.encoding,
+            query=options.query,
             binding=binding,
             settings=settings,
             limits=limits,
@@ -121,6 +124,7 @@ def _binding(options: Options) -> BindingOptions:
         column_map=parse_pairs(options.map_ or (), "--map"),
         use_default=tuple(options.use_default or ()),
         id_column=options.id_column,
+        locale_column=options.locale_column,
         # Names of files do not matter here, and must not clash.
         out_name=None,
         skip_bad_rows=choice(options.bad_rows, ("stop", "skip"), "--bad-rows") == "skip",

@@ -61,12 +61,16 @@ class EnqueueOptions:
     """The command line of `enqueue`, not yet checked."""
 
     composition: render_options.Composition
-    variants: Annotated[str, typer.Option("--variants", "--batch", metavar="FILE", help="List of rows.")]
+    variants: Annotated[
+        str, typer.Option("--variants", "--batch", metavar="FILE", help=render_options.LIST_HELP)
+    ]
     queue: Queue
     run: Run
     out_dir: Annotated[
         str, typer.Option("--out-dir", help="Where the clips go: a folder, s3://, gs://, az://.")
     ]
+    encoding: render_options.Encoding = None
+    query: render_options.Query = None
     out_name: render_options.OutName = None
     id_column: render_options.IdColumn = None
     map_: render_options.Map = None
@@ -82,9 +86,12 @@ class EnqueueOptions:
     poster: render_options.Poster = None
     poster_button: render_options.PosterButton = False
     locale: render_options.Locale = "en-US"
+    locale_column: render_options.LocaleColumn = None
     timezone: render_options.Timezone = "UTC"
     now: render_options.Now = "2000-01-01T00:00:00Z"
     system_fonts: render_options.SystemFonts = False
+    allow_host: render_options.AllowHost = None
+    allow_private_host: render_options.AllowPrivateHost = None
     retain: Annotated[
         str | None,
         typer.Option("--retain", metavar="7d", help="Forget queue data and ledgers of runs older than that."),

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from framepress.batch import Batch, BatchRequest
 from framepress.bundle_folder import local_composition
+from framepress.cache_options import cache_options
 from framepress.cli import show
 from framepress.cli.fleet import EnqueueOptions
 from framepress.cli.render import Options
-from framepress.cli.rendering import binding_of, settings_of
+from framepress.cli.rendering import binding_of, remote_of, settings_of
 from framepress.enqueue import enqueue
 from framepress.errors import UsageError
 from framepress.fleet import Note, write_note
@@ -44,6 +45,9 @@ def send(options: EnqueueOptions) -> int:
         request = BatchRequest(
             composition=composition,
             rows=options.variants,
+            remote=remote_of(options.allow_host, options.allow_private_host, cache_options(os.environ)),
+            encoding=options.encoding,
+            query=options.query,
             out_dir=place,
             binding=binding_of(as_render, poster_s),
             settings=settings_of(as_render),

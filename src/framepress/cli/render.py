@@ -17,8 +17,17 @@ EXAMPLES = """Examples:
   framepress render card.html --variants people.csv --out-dir out/ --workers 4
   framepress render card.html --variants people.csv --out-name "{user_id}.mp4" --results results.csv
   framepress render card.html --still 2.5 --out look.png --vars name=Asha
+  framepress render card.html --variants 'part-*.csv.gz' --encoding windows-1252
+  framepress render card.html --variants "select * from 'people.parquet' where points > 9"
+  framepress render card.html --variants sqlite:///crm.db --query "SELECT * FROM people ORDER BY id"
   cat people.jsonl | framepress render card.html --variants - --json | tee -a render.log
 """
+
+#: What `--variants` takes.
+LIST_HELP = (
+    "List of rows: CSV, JSON, JSON Lines or Parquet, also .gz and 'part-*.csv'; - is standard input; "
+    "'select ...' over files; postgresql://, mysql:// or sqlite:///FILE with --query."
+)
 
 Composition = Annotated[
     Path,
@@ -51,7 +60,19 @@ Variants = Annotated[
         "--variants",
         "--batch",
         metavar="FILE",
-        help="List of rows: JSON, JSON Lines or CSV; - is standard input.",
+        help=LIST_HELP,
+    ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding", metavar="NAME", help="Of a text list, such as windows-1252.  [default: found out]"
+    ),
+]
+Query = Annotated[
+    str | None,
+    typer.Option(
+        "--query", metavar="SELECT", help="What is read, where --variants is the URL of a database."
     ),
 ]
 OutDir = Annotated[
@@ -152,6 +173,17 @@ RefreshEnvironment = Annotated[
     ),
 ]
 Locale = Annotated[str, typer.Option(help="Language of dates and numbers in the page.")]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="HOST", help="Host of pictures that rows name by https:, such as cdn.example.com."),
+]
+AllowPrivateHost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="HOST", help="The same in your own network, also by http:, such as 10.0.0.7:8000."),
+]
+LocaleColumn = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Column that says each row's language, such as de-DE.")
+]
 Timezone = Annotated[str, typer.Option(help="Time zone of dates in the page.")]
 Now = Annotated[str, typer.Option(help="What the page's clock reads at frame 0, ISO 8601.")]
 SystemFonts = Annotated[bool, typer.Option("--system-fonts", help="Allow this machine's fonts as fallbacks.")]
@@ -172,6 +204,8 @@ class Options:
     vars_file: VarsFile = None
     variables: Variables = None
     variants: Variants = None
+    encoding: Encoding = None
+    query: Query = None
     out_dir: OutDir = None
     out_name: OutName = None
     id_column: IdColumn = None
@@ -201,10 +235,13 @@ class Options:
     shared_cache: SharedCache = None
     refresh_environment: RefreshEnvironment = False
     locale: Locale = "en-US"
+    locale_column: LocaleColumn = None
     timezone: Timezone = "UTC"
     now: Now = "2000-01-01T00:00:00Z"
     system_fonts: SystemFonts = False
     frame_timeout: FrameTimeout = 30.0
+    allow_host: AllowHost = None
+    allow_private_host: AllowPrivateHost = None
     browser: BrowserPath = None
     strict_variables: Strict = False
 

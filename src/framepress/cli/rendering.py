@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from framepress.batch import Batch, BatchRequest
 from framepress.blobs import is_bucket_url
-from framepress.browser import BrowserOptions, remove_folders_of
+from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folders_of
 from framepress.bundle_folder import local_composition
 from framepress.cache_options import CacheOptions, cache_options
 from framepress.cli import show
@@ -20,6 +21,7 @@ from framepress.cli.render import Options
 from framepress.composition import load_composition
 from framepress.errors import CacheFault, UsageError
 from framepress.provenance import Demands
+from framepress.remote_files import RemoteOptions, remote_options
 from framepress.results import RowResult
 from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
@@ -49,6 +51,7 @@ class _Common:
     workers: int
     poster_s: Fraction | None
     cache: CacheOptions | None
+    remote: RemoteOptions | None
 
 
 def run(options: Options) -> int:
@@ -84,6 +87,7 @@ def _run_local(options: Options) -> int:
     if not options.no_cache:
         note = note_of(quiet=options.quiet)
         cache = open_cache(options.cache_dir, options.cache_limit, options.shared_cache, note)
+    remote = remote_of(options.allow_host, options.allow_private_host, cache)
     workshop = Workshop(
         options.composition,
         browser=options.browser,
@@ -96,7 +100,7 @@ def _run_local(options: Options) -> int:
                 f"{browser.path.name} does not draw on request, so pictures are taken of what it draws by "
                 "its own clock: right, but slower. `framepress doctor --install` gets a headless shell."
             )
-        common = _Common(options.composition, settings, limits, browser, workers, poster_s, cache)
+        common = _Common(options.composition, settings, limits, browser, workers, poster_s, cache, remote)
         if options.variants is None:
             _render_single(options, common, values, still_s)
             return 0
@@ -118,6 +122,9 @@ def _run_local(options: Options) -> int:
             demands=Demands(max_reuse=reuse),
             reuse=reuse,
             refresh_environment=options.refresh_environment,
+            remote=common.remote,
+            encoding=options.encoding,
+            query=options.query,
         )
         return _render_list(options, request)
 
@@ -160,6 +167,23 @@ def open_cache(
         note(f"{fault.message} This run goes without a cache.")
         return None
     return found
+
+
+def remote_of(
+    allowed: list[str] | None, private: list[str] | None, cache: CacheOptions | None
+) -> RemoteOptions | None:
+    """Which hosts rows may name; their files lie beside the cache, or in a folder that goes with the program.
+
+    Raises:
+        UsageError: a host is none.
+    """
+
+    def folder() -> Path:
+        if cache is None:
+            return Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-remote-"))
+        return cache.folder.with_name(f"{cache.folder.name}-remote")
+
+    return remote_options(allowed or (), private or (), folder)
 
 
 def _render_list(options: Options, request: BatchRequest) -> int:
@@ -207,6 +231,7 @@ def _render_single(
         poster_s=common.poster_s,
         poster_button=options.poster_button,
         column_map=parse_pairs(options.map_ or (), "--map"),
+        remote=common.remote,
     )
     with show.Reporter(quiet=options.quiet or options.json_) as reporter:
         if still_s is not None:
@@ -259,7 +284,10 @@ def _refuse_list_options(options: Options) -> None:
     given = {
         "--out-dir": options.out_dir is not None,
         "--out-name": options.out_name is not None,
+        "--encoding": options.encoding is not None,
+        "--query": options.query is not None,
         "--id": options.id_column is not None,
+        "--locale-column": options.locale_column is not None,
         "--use-default": bool(options.use_default),
         "--rows": options.rows is not None,
         "--only": options.only is not None,
@@ -280,6 +308,7 @@ def binding_of(options: Options, poster_s: Fraction | None) -> BindingOptions:
         column_map=parse_pairs(options.map_ or (), "--map"),
         use_default=tuple(options.use_default or ()),
         id_column=options.id_column,
+        locale_column=options.locale_column,
         out_name=options.out_name,
         skip_bad_rows=choice(options.bad_rows, ("stop", "skip"), "--bad-rows") == "skip",
         row_ranges=parse_row_ranges(options.rows) if options.rows is not None else None,

@@ -6,6 +6,7 @@ after which nobody can say where the next row begins is *raised* as `RowsError`.
 
 from __future__ import annotations
 
+import io
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -70,6 +71,10 @@ class RowSource(ABC):
         self._stream = stream
         self._begun = False
 
+    def place(self, line: int) -> str:
+        """Where the row that begins in `line` stands, for messages."""
+        return f"{self.name}:{line}"
+
     def __iter__(self) -> Iterator[Row | BadRow]:
         """Yield every row.
 
@@ -80,6 +85,11 @@ class RowSource(ABC):
             raise InternalError(f"{self.name} was read twice.")
         self._begun = True
         return self._checked()
+
+    def any_rows(self) -> Iterator[Row | BadRow]:
+        """Every row, of which there may be none; for a source that is a part of a list. Closes nothing."""
+        self._begun = True
+        return self._rows()
 
     def _checked(self) -> Iterator[Row | BadRow]:
         empty = True
@@ -117,6 +127,40 @@ class RowSource(ABC):
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def no_stream() -> BinaryIO:
+    """For sources that are no stream of bytes."""
+    return io.BytesIO()
+
+
+def checked_header(cells: Iterable[str], place: str) -> tuple[str, ...]:
+    """The names of the columns, tidied.
+
+    Args:
+        place: of the header, for messages.
+
+    Raises:
+        RowsError: too many, one without a name, or two of one name.
+    """
+    names = tuple(tidy_name(cell.strip()) for cell in cells)
+    if len(names) > COLUMNS_MAX:
+        raise RowsError(
+            f"{place}: the header has {len(names):,} columns; at most {COLUMNS_MAX:,} are read.",
+            rule="header",
+        )
+    seen: dict[str, int] = {}
+    for position, name in enumerate(names, start=1):
+        if not name:
+            raise RowsError(f"{place}: column {position} has no name. Name or remove it.", rule="header")
+        if name in seen:
+            raise RowsError(
+                f"{place}: columns {seen[name]} and {position} both have the name {quoted(name)}. "
+                "Rename or remove one.",
+                rule="header",
+            )
+        seen[name] = position
+    return names
 
 
 def quoted(name: str) -> str:

@@ -1,4 +1,4 @@
-"""CSV with a header: comma, semicolon or tab; quoted cells may hold line ends.
+"""CSV with a header: comma, semicolon, tab or pipe; quoted cells may hold line ends.
 
 Every cell is text, as it stands in the file: leading zeros, spaces and dates are kept. Names in the header
 lose the spaces around them. A first line ``sep=;``, as spreadsheet programs write it, sets the delimiter.
@@ -14,20 +14,19 @@ from typing import BinaryIO
 
 from framepress.errors import RowsError
 from framepress.rows.base import (
-    COLUMNS_MAX,
     ROW_BYTES_MAX,
     VALUE_BYTES_MAX,
     BadRow,
     Row,
     RowSource,
+    checked_header,
     oversize,
     quoted,
-    tidy_name,
 )
 from framepress.rows.lines import Line, Peekable, decode_line, read_lines
 
 #: In order of preference where a header reads equally well with several.
-DELIMITERS = (",", ";", "\t")
+DELIMITERS = (",", ";", "\t", "|")
 
 #: Characters looked at to tell the delimiter; a header with line ends in its names is longer than a line.
 HEADER_LOOK = 1 << 16
@@ -82,7 +81,8 @@ class CsvRows(RowSource):
     def __init__(self, name: str, stream: BinaryIO, peekable: Peekable) -> None:
         super().__init__(name, stream)
         self._records = _Records(peekable, name)
-        self.columns = self._checked_header(self._read_header())
+        header = self._read_header()
+        self.columns = checked_header(header, f"{name}:{self._records.line}")
 
     def _rows(self) -> Iterator[Row | BadRow]:
         columns = self.columns or ()
@@ -129,26 +129,6 @@ class CsvRows(RowSource):
         raise RowsError(
             f"{self.name}: the file is empty; expected a header with the columns' names.", rule="no-rows"
         )
-
-    def _checked_header(self, cells: list[str]) -> tuple[str, ...]:
-        names = tuple(tidy_name(cell.strip()) for cell in cells)
-        place = f"{self.name}:{self._records.line}"
-        if len(names) > COLUMNS_MAX:
-            raise RowsError(
-                f"{place}: the header has {len(names):,} columns; at most {COLUMNS_MAX:,} are read.",
-                rule="header",
-            )
-        seen: dict[str, int] = {}
-        for position, name in enumerate(names, start=1):
-            if not name:
-                raise RowsError(f"{place}: column {position} has no name. Name or remove it.", rule="header")
-            if name in seen:
-                raise RowsError(
-                    f"{place}: columns {seen[name]} and {position} both have the name {quoted(name)}.",
-                    rule="header",
-                )
-            seen[name] = position
-        return names
 
 
 def _width(header: str, delimiter: str) -> int:

@@ -153,7 +153,9 @@ class JsonArray(RowSource):
     def _fill(self) -> bool:
         """Read on; False: that was all. An undecodable byte is an error only once all before it is used."""
         if self._undecodable:
-            raise self._error("this is not UTF-8. Export the list again as UTF-8.", len(self._text))
+            raise self._error(
+                "this is not UTF-8. Export the list again as UTF-8, or say --encoding.", len(self._text)
+            )
         if self._ended:
             return False
         data = self._peekable.read()

@@ -9,13 +9,10 @@ from typing import BinaryIO
 from framepress.errors import RowsError
 from framepress.rows.base import CHUNK_BYTES, ROW_BYTES_MAX
 
-#: What a file begins with that is not text in UTF-8, and what to call it.
+#: What a file begins with that is not text, and what to call it.
 _OTHER_FORMATS: tuple[tuple[bytes, str], ...] = (
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
     (b"PK\x03\x04", "a spreadsheet (.xlsx, .ods) or another zip file"),
-    (b"PAR1", "a Parquet file"),
-    (b"\x1f\x8b", "a gzip file"),
+    (b"PAR1", "Parquet, which is read from a file named .parquet, not from here"),
     (b"SQLite format 3\x00", "an SQLite database"),
 )
 
@@ -37,6 +34,13 @@ class Peekable:
             ahead, self._ahead = self._ahead, b""
             return ahead
         return self._pull()
+
+    def read1(self, size: int) -> bytes:
+        """`read`, for those who name a size; it is at most what one read gives."""
+        return self.read()
+
+    def close(self) -> None:
+        self._stream.close()
 
     def _pull(self) -> bytes:
         try:
@@ -73,7 +77,7 @@ def begin(stream: Peekable, name: str) -> None:
     """Drop a byte order mark; refuse what is plainly not text.
 
     Raises:
-        RowsError: it is UTF-16 or a known binary format.
+        RowsError: it is a known binary format.
     """
     head = stream.peek(16)
     if head.startswith(BOM):
@@ -145,13 +149,15 @@ def decode_line(line: Line, name: str) -> str:
     except UnicodeDecodeError as exc:
         column = len(line.data[: exc.start].decode("utf-8")) + 1
         raise RowsError(
-            f"{name}:{line.number}:{column}: this is not UTF-8. Export the list again as UTF-8.",
+            f"{name}:{line.number}:{column}: this is not UTF-8. Export the list again as UTF-8, or say what "
+            "it is: --encoding windows-1252.",
             rule="encoding",
         ) from exc
     if "\0" in text:
         column = text.index("\0") + 1
         raise RowsError(
-            f"{name}:{line.number}:{column}: there is a NUL character; text has none. Export the list again.",
+            f"{name}:{line.number}:{column}: there is a NUL character; text has none. Export the list again; "
+            "if it is UTF-16, say --encoding utf-16.",
             rule="nul",
         )
     return text
