@@ -25,6 +25,8 @@ from framepress.cache_options import open_if_usable
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
 from framepress.plan import Plan
+from framepress.preflight.bench import PreflightBench
+from framepress.preflight.tasks import BasisTask, InspectTask, ShotTask
 from framepress.provenance import Demands
 from framepress.renderer import Renderer, RowTask
 from framepress.stores import open_store
@@ -70,6 +72,7 @@ class Worker:
             )
         pieces = open_if_usable(config.pieces)
         self.renderer = Renderer(composition, config.settings, config.limits, config.browser, pieces)
+        self._preflight = PreflightBench(self.renderer, self._beat)
         # While the store works, this thread waits for it and sends nothing.
         self._store = BeatingStore(
             open_store(config.out, force=config.force), lambda: connection.send(self._last)
@@ -94,7 +97,7 @@ class Worker:
             return failed
         return reply
 
-    def _do(self, task: Task) -> Reply:
+    def _do(self, task: Task) -> Reply:  # noqa: PLR0911 - one for each kind of task
         renderer = self.renderer
         match task:
             case RowTask():
@@ -127,6 +130,9 @@ class Worker:
             case PlainFramesTask():
                 renderer.keep_plain_frames(task.samples, self._survey_beat)
                 return Kept()
+            case BasisTask() | InspectTask() | ShotTask():
+                renderer.warm.page()
+                return self._preflight.do(task)
             case StillTask():
                 return renderer.still(renderer.open(task.variant), task.time_s)
 

@@ -80,9 +80,13 @@ def check_value(name: str, text: str, column: Column | None) -> Iterator[Finding
     if not text.strip():
         yield finding("value-blank", f"{len(text)} blanks", field=name)
         return
+    no_name = False
     for check in _CHECKS:
         found = check(name, text, column)
         if found is not None:
+            if no_name and found[0] == "value-case":
+                continue
+            no_name |= check in (_placeholder, _nothing, _test)
             rule, detail, *milder = found
             yield finding(rule, detail, field=name, severity=milder[0] if milder else None)
 
@@ -171,10 +175,12 @@ def _outlier(_: str, text: str, column: Column | None) -> tuple[str, str] | None
     if quartiles is None:
         return None
     # On both scales: long tails are far out on the plain one, zeros on the logarithmic one.
-    sides = [
-        _side(float(text), *quartiles, 0.0),
-        _side(*map(_scaled, (float(text), *quartiles)), LEAST_RANGE),
-    ]
+    number = float(text)
+    low, middle, high = (_scaled(value) for value in quartiles)
+    sides = (
+        _side(number, *quartiles, least=0.0),
+        _side(_scaled(number), low, middle, high, least=LEAST_RANGE),
+    )
     if 0 in sides:
         return None
     return "value-outlier", "far above the others" if sides[0] > 0 else "far below the others"

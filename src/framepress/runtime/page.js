@@ -243,5 +243,6 @@ watchShadowRoots(observe);
 closeDoors();
 Object.defineProperty(window, "__framepress", { value: Object.freeze({
   looks, namesAt, setLayers, showLayer, restLook, elementsAt, seenAt, effectsAt,
+  layoutFacts, standing, hideText, clustersOf, missingGlyphs, showClusters, hideClusters,
   status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
 }) });

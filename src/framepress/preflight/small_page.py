@@ -1,0 +1,98 @@
+"""A page that is laid out at full size and hardly drawn: to look at where things are, at a few moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from framepress.clip import Clip
+from framepress.page import Page
+from framepress.poster import decode_rgb
+from framepress.preflight.backdrop import Pixels
+from framepress.preflight.facts import Box, Layout, read_layout
+from framepress.rects import Rect, covering
+from framepress.renderer import Renderer
+from framepress.variants import Variant
+
+#: CSS pixels per pixel while nothing is to be seen. Drawing a page of 1920x1080 at full size took a third of
+#: the time of laying it out.
+COARSE = 16
+
+
+class SmallPage:
+    """Opens rows in a renderer's page and looks at them. Every failure of a page costs its browser."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+        self.clip: Clip | None = None
+        self._at = -1
+
+    def open(self, variant: Variant, size: tuple[int, int]) -> Clip:
+        """Load a row.
+
+        Args:
+            size: CSS pixels of the composition, as far as is known.
+
+        Raises:
+            RowFailure, InputError: see `Renderer.open`.
+        """
+        coarse = (max(1, size[0] // COARSE), max(1, size[1] // COARSE))
+        self.clip = self._renderer.open(variant, picture=coarse)
+        self._at = -1
+        return self.clip
+
+    @property
+    def page(self) -> Page:
+        return self._renderer.warm.page()
+
+    def layouts(self, frames: tuple[int, ...]) -> Iterator[tuple[int, Layout]]:
+        """What is seen at these frames, ascending; the page stays at each until the next is asked for."""
+        for frame in frames:
+            with self._renderer.warm.guard() as page:
+                self.seek(frame)
+                told = page.evaluate("__framepress.layoutFacts()")
+            yield frame, read_layout(told, self._size())
+
+    def seek(self, frame: int) -> None:
+        """Go to a frame, through every one before it if the page asks for that; only forward then."""
+        clip, page = self.clip, self.page
+        assert clip is not None
+        if self._at < 0:
+            page.seek(0, clip.fps)
+            self._at = 0
+        if page.stateful:
+            for index in range(self._at + 1, frame):
+                page.seek(index, clip.fps)
+                page.draw(index)
+        if frame != self._at:
+            page.seek(frame, clip.fps)
+        self._at = frame
+
+    def picture(self, box: Box | None, scale: float, *, behind: tuple[str, ...] = ()) -> tuple[Pixels, Rect]:
+        """What is drawn at the frame where the page is.
+
+        Args:
+            box: the part, CSS pixels; None: all. scale: pixels per CSS pixel.
+            behind: places of elements whose text is left out.
+
+        Returns:
+            RGB, and the part in CSS pixels that it shows: a little more than `box`.
+        """
+        size = self._size()
+        whole = Rect(0, 0, max(1, size[0] // COARSE), max(1, size[1] // COARSE))
+        part = whole
+        if box is not None:
+            part = covering(box, 1 / COARSE, 1).clipped(whole.width, whole.height) or whole
+        with self._renderer.warm.guard() as page:
+            if behind:
+                page.evaluate(f"__framepress.hideText({list(behind)!r})")
+            shown = page.look_at(part, scale=scale * COARSE)
+            png = page.picture(max(self._at, 0), shown)
+            page.look_at(None)
+            if behind:
+                page.evaluate("__framepress.hideText([])")
+        rect = Rect(part.x * COARSE, part.y * COARSE, part.width * COARSE, part.height * COARSE)
+        return decode_rgb(png), rect
+
+    def _size(self) -> tuple[int, int]:
+        assert self.clip is not None
+        return self.clip.document.width, self.clip.document.height
