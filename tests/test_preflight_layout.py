@@ -191,5 +191,7 @@ def test_widths_grow_with_the_text(bench: Bench) -> None:
 def test_what_is_wrong_with_the_template_is_told_once(bench: Bench) -> None:
     bad = replace(bench.default, values={**bench.default.values, "CUT": LONG})
     basis = Surveyor(bench.renderer, (800, 450)).basis(BasisRequest(bad, {"CUT": (LONG + "!",)}))
-    assert [(one.rule, one.row, one.element) for one in basis.findings] == [("text-cut", None, "<div> #cut.one")]
+    assert [(one.rule, one.row, one.element) for one in basis.findings] == [
+        ("text-cut", None, "<div> #cut.one")
+    ]
     assert Inspector(bench.renderer, basis).inspect(1, bad).findings == ()

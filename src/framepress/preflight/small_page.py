@@ -13,9 +13,9 @@ from framepress.rects import Rect, covering
 from framepress.renderer import Renderer
 from framepress.variants import Variant
 
-#: CSS pixels per pixel while nothing is to be seen. Drawing a page of 1920x1080 at full size took a third of
-#: the time of laying it out.
-COARSE = 16
+#: CSS pixels per pixel, at most, while nothing is to be seen. Drawing a page of 1920x1080 at full size took a
+#: third of the time of laying it out.
+COARSE_MAX = 16
 
 
 class SmallPage:
@@ -25,6 +25,7 @@ class SmallPage:
         self._renderer = renderer
         self.clip: Clip | None = None
         self._at = -1
+        self._coarse = 1
 
     def open(self, variant: Variant, size: tuple[int, int]) -> Clip:
         """Load a row.
@@ -35,7 +36,9 @@ class SmallPage:
         Raises:
             RowFailure, InputError: see `Renderer.open`.
         """
-        coarse = (max(1, size[0] // COARSE), max(1, size[1] // COARSE))
+        # Whole pixels, or pictures would lack a strip at the edge.
+        self._coarse = max(n for n in range(1, COARSE_MAX + 1) if size[0] % n == size[1] % n == 0)
+        coarse = (size[0] // self._coarse, size[1] // self._coarse)
         self.clip = self._renderer.open(variant, picture=coarse)
         self._at = -1
         return self.clip
@@ -77,20 +80,20 @@ class SmallPage:
         Returns:
             RGB, and the part in CSS pixels that it shows: a little more than `box`.
         """
-        size = self._size()
-        whole = Rect(0, 0, max(1, size[0] // COARSE), max(1, size[1] // COARSE))
+        size, coarse = self._size(), self._coarse
+        whole = Rect(0, 0, size[0] // coarse, size[1] // coarse)
         part = whole
         if box is not None:
-            part = covering(box, 1 / COARSE, 1).clipped(whole.width, whole.height) or whole
+            part = covering(box, 1 / coarse, 1).clipped(whole.width, whole.height) or whole
         with self._renderer.warm.guard() as page:
             if behind:
                 page.evaluate(f"__framepress.hideText({list(behind)!r})")
-            shown = page.look_at(part, scale=scale * COARSE)
+            shown = page.look_at(part, scale=scale * coarse)
             png = page.picture(max(self._at, 0), shown)
             page.look_at(None)
             if behind:
                 page.evaluate("__framepress.hideText([])")
-        rect = Rect(part.x * COARSE, part.y * COARSE, part.width * COARSE, part.height * COARSE)
+        rect = Rect(part.x * coarse, part.y * coarse, part.width * coarse, part.height * coarse)
         return decode_rgb(png), rect
 
     def _size(self) -> tuple[int, int]:

@@ -106,7 +106,7 @@ class Gatherer:
         found.ids[row.number] = row.id or str(row.number)
         if row.state == "rejected":
             found.refused += 1
-            found.findings.append(_refused(row))
+            found.findings.append(self._refused(row))
             return
         found.rows += 1
         self._first = self._first or row
@@ -140,6 +140,19 @@ class Gatherer:
             if len(value) < len(extremes[1]):
                 extremes[1] = value
 
+    def _refused(self, row: LedgerRow) -> Finding:
+        error = row.error or {}
+        known = {"asset-missing": "image-missing", "character": "value-control"}
+        variables = {column: name for name, column in self._binder.column_of.items()}
+        column = error.get("field")
+        return finding(
+            known.get(str(error.get("rule", "")), "row-refused"),
+            str(error.get("message", "")),
+            row=row.number,
+            field=variables.get(str(column), column),
+            severity="error",
+        )
+
     def _unused(self, table: Table) -> Iterator[Finding]:
         used = {*self._binder.column_of.values(), OUT_COLUMN}
         for name in table.columns:
@@ -151,19 +164,6 @@ def row_digest(row: LedgerRow) -> bytes:
     """Digest of what a row makes seen: its values and the bytes of its files."""
     described = json.dumps([dict(sorted(row.values.items())), dict(sorted(row.files.items()))])
     return bytes.fromhex(keys.digest_bytes(described.encode()))
-
-
-def _refused(row: LedgerRow) -> Finding:
-    error = row.error or {}
-    rule = str(error.get("rule", ""))
-    known = {"asset-missing": "image-missing", "character": "value-control"}
-    return finding(
-        known.get(rule, "row-refused"),
-        str(error.get("message", "")),
-        row=row.number,
-        field=error.get("field"),
-        severity="error",
-    )
 
 
 def _texts(raw: dict[str, object]) -> dict[str, str]:
