@@ -58,6 +58,7 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
 app.command("render", epilog=render.EXAMPLES)(_interruptible(render.render))
 app.command("explain", epilog=explain.EXAMPLES)(_interruptible(explain.explain))
 app.command("proof", epilog=proof.EXAMPLES)(_interruptible(proof.proof))
+app.command("approve", epilog=proof.APPROVE_EXAMPLES)(_interruptible(proof.approve))
 app.command("init", epilog=init.EXAMPLES)(_interruptible(init.init))
 app.command("enqueue", epilog=fleet.ENQUEUE_EXAMPLES)(_interruptible(fleet.enqueue))
 app.command("worker", epilog=fleet.WORKER_EXAMPLES)(_interruptible(fleet.worker))

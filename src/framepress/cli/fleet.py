@@ -85,6 +85,7 @@ class EnqueueOptions:
     timezone: render_options.Timezone = "UTC"
     now: render_options.Now = "2000-01-01T00:00:00Z"
     system_fonts: render_options.SystemFonts = False
+    require_approval: render_options.RequireApproval = None
     retain: Annotated[
         str | None,
         typer.Option("--retain", metavar="7d", help="Forget queue data and ledgers of runs older than that."),

@@ -97,3 +97,38 @@ def proof(**given: Any) -> None:
 
 # See `render`.
 proof.__signature__ = inspect.signature(Options, eval_str=True)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class ApproveOptions:
+    """The command line of `approve`, not yet checked."""
+
+    proof: Annotated[
+        Path, typer.Argument(metavar="proof.json", help="What was looked at.", show_default=False)
+    ]
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who approves.", show_default=False)]
+    scope: Annotated[
+        str,
+        typer.Option(
+            metavar="template|rows",
+            help="What is approved: the template, with any rows whose own pre-flight has no errors; or these "
+            "very rows.",
+        ),
+    ] = "template"
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Kept with the approval.")] = ""
+    accept_errors: Annotated[
+        bool, typer.Option("--accept-errors", help="Approve although errors were found.")
+    ] = False
+
+
+def approve(**given: Any) -> None:
+    """Put a name to a proof, so that render and enqueue with --require-approval go on.
+
+    A typed name is a record, not a signature; FRAMEPRESS_APPROVAL_KEY makes it an HMAC.
+    """
+    from framepress.cli.approving import run  # noqa: PLC0415 - help is answered without it
+
+    raise typer.Exit(run(ApproveOptions(**given)))
+
+
+approve.__signature__ = inspect.signature(ApproveOptions, eval_str=True)  # type: ignore[attr-defined]

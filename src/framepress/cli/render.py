@@ -159,6 +159,14 @@ FrameTimeout = Annotated[float, typer.Option(metavar="S", help="Seconds a frame 
 BrowserPath = Annotated[
     str | None, typer.Option("--browser", help="Chromium to use.", envvar="FRAMEPRESS_BROWSER")
 ]
+RequireApproval = Annotated[
+    Path | None,
+    typer.Option(
+        "--require-approval",
+        metavar="PROOF.JSON",
+        help="Only if this proof is approved and fits template and rows; see framepress approve.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict-variables", hidden=True)]
 
 
@@ -206,6 +214,7 @@ class Options:
     system_fonts: SystemFonts = False
     frame_timeout: FrameTimeout = 30.0
     browser: BrowserPath = None
+    require_approval: RequireApproval = None
     strict_variables: Strict = False
 
 
