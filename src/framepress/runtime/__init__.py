@@ -14,6 +14,7 @@ PAGE_FILES = (
     "clock.js",
     "touched.js",
     "timed.js",
+    "fit.js",
     "looks.js",
     "layers.js",
     "explain.js",

@@ -216,6 +216,7 @@ async function seek(timeS, frameIndex) {
 }
 
 function settled() {
+  fitTexts();
   return {
     pending: pendingResources(),
     errors: collectErrors(),
