@@ -142,7 +142,7 @@ function collectErrors() {
 function begin() {
   page.root = findRoot();
   adoptSheets();
-  if (page.root && window === window.top) prepareRoot(page.root);
+  if (page.root && (window === window.top || config.preview)) prepareRoot(page.root);
   findTimed(page.root);
   showTimed(0);
   for (const element of document.querySelectorAll("*")) if (element.shadowRoot) shadowRoots.add(element.shadowRoot);
