@@ -13,7 +13,7 @@ from framepress.preflight.backdrop import Pixels, low_contrast
 from framepress.preflight.basis import Basis
 from framepress.preflight.facts import Box, TextFact, overlap
 from framepress.preflight.glyphs import GlyphBook, code_points
-from framepress.preflight.judge import Judged, about, judge
+from framepress.preflight.judge import Judged, about, judge, known_of
 from framepress.preflight.rules import Finding, RowReport, finding
 from framepress.preflight.scripts import has_emoji
 from framepress.preflight.small_page import SmallPage
@@ -33,10 +33,11 @@ class Inspector:
     def __init__(self, renderer: Renderer, basis: Basis) -> None:
         self._renderer = renderer
         self._basis = basis
-        self._page = SmallPage(renderer)
+        self._page = SmallPage(renderer, jumps=not basis.stateful)
         self._glyphs = GlyphBook()
         #: What is behind text with the defaults, per frame.
         self._grounds: dict[int, Pixels] = {}
+        self._known = [known_of(layout, basis.causes) for layout in basis.layouts]
 
     def inspect(self, row: int, variant: Variant) -> RowReport:
         """Everything that is wrong with the pictures of one row.
@@ -61,9 +62,14 @@ class Inspector:
         findings: dict[tuple[str, str | None, str], Finding] = {}
         widths: dict[str, float] = {}
         for frame, layout in self._page.layouts(frames):
-            base = basis.layouts[_nearest(basis.frames, frame)]
+            nearest = _nearest(basis.frames, frame)
+            base = basis.layouts[nearest]
             judged = Judged(layout, base, basis.causes, variant.values, row, basis.time_s(frame))
-            found = [*judge(judged), *self._glyph_findings(judged), *self._contrast_findings(judged, frame)]
+            found = [
+                *judge(judged, self._known[nearest]),
+                *self._glyph_findings(judged),
+                *self._contrast_findings(judged, frame),
+            ]
             for one in found:
                 findings.setdefault((one.rule, one.field, one.element), one)
             _note_widths(judged, widths)

@@ -76,8 +76,12 @@ class Judged:
         return picture is None or picture.source != fact.source
 
 
-def judge(judged: Judged) -> list[Finding]:
-    """All findings at one moment; glyphs and contrast are looked at elsewhere."""
+def judge(judged: Judged, known: frozenset[tuple[str, str]] | None = None) -> list[Finding]:
+    """All findings at one moment; glyphs and contrast are looked at elsewhere.
+
+    Args:
+        known: what `known_of` says of the base, for many rows with one base.
+    """
     found: list[Finding] = []
     for text in judged.layout.texts:
         if judged.is_personal(text):
@@ -88,12 +92,15 @@ def judge(judged: Judged) -> list[Finding]:
     found += _overlaps(judged)
     if judged.base is None:
         return found
-    known = {(one.rule, one.element) for one in judge(_the_base(judged, judged.base))}
+    if known is None:
+        known = known_of(judged.base, judged.causes)
     return [one for one in found if (one.rule, one.element) not in known]
 
 
-def _the_base(judged: Judged, base: Layout) -> Judged:
-    return Judged(base, None, judged.causes, judged.values, None, judged.time_s)
+def known_of(base: Layout, causes: Causes) -> frozenset[tuple[str, str]]:
+    """Rule and element of what is wrong with the defaults already."""
+    found = judge(Judged(base, None, causes, {}, None, 0.0))
+    return frozenset((one.rule, one.element) for one in found)
 
 
 def about(

@@ -19,10 +19,17 @@ COARSE_MAX = 16
 
 
 class SmallPage:
-    """Opens rows in a renderer's page and looks at them. Every failure of a page costs its browser."""
+    """Opens rows in a renderer's page and looks at them. Every failure of a page costs its browser.
 
-    def __init__(self, renderer: Renderer) -> None:
+    Args:
+        jumps: pages of this composition can be entered in the middle, as far as has been seen; one that
+            cannot after all is opened anew and stepped.
+    """
+
+    def __init__(self, renderer: Renderer, *, jumps: bool = False) -> None:
         self._renderer = renderer
+        self._jumps = jumps
+        self._variant: Variant | None = None
         self.clip: Clip | None = None
         self._at = -1
         self._coarse = 1
@@ -39,6 +46,7 @@ class SmallPage:
         # Whole pixels, or pictures would lack a strip at the edge.
         self._coarse = max(n for n in range(1, COARSE_MAX + 1) if size[0] % n == size[1] % n == 0)
         coarse = (size[0] // self._coarse, size[1] // self._coarse)
+        self._variant = variant
         self.clip = self._renderer.open(variant, picture=coarse)
         self._at = -1
         return self.clip
@@ -58,7 +66,13 @@ class SmallPage:
     def seek(self, frame: int) -> None:
         """Go to a frame, through every one before it if the page asks for that; only forward then."""
         clip, page = self.clip, self.page
-        assert clip is not None
+        assert clip is not None and self._variant is not None
+        if self._at < 0 and self._jumps and frame > 0:
+            page.seek(frame, clip.fps)
+            if not page.stateful:
+                self._at = frame
+                return
+            clip, page = self.open(self._variant, self._size()), self.page
         if self._at < 0:
             page.seek(0, clip.fps)
             self._at = 0
