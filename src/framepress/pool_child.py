@@ -26,6 +26,8 @@ from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
 from framepress.ordered_rows import OrderedRows
 from framepress.plan import Plan
+from framepress.preflight.bench import PreflightBench
+from framepress.preflight.tasks import BasisTask, InspectTask, ShotTask
 from framepress.provenance import Demands
 from framepress.renderer import Renderer, RowTask
 from framepress.results import RowResult
@@ -76,6 +78,7 @@ class Worker:
             composition, config.settings, config.limits, config.browser, pieces, config.remote
         )
         self._ordered = OrderedRows(self.renderer, pieces, self._survey_beat) if pieces is not None else None
+        self._preflight = PreflightBench(self.renderer, self._beat)
         # While the store works, this thread waits for it and sends nothing.
         self._store = BeatingStore(
             open_store(config.out, force=config.force), lambda: connection.send(self._last)
@@ -100,7 +103,7 @@ class Worker:
             return failed
         return reply
 
-    def _do(self, task: Task) -> Reply:
+    def _do(self, task: Task) -> Reply:  # noqa: PLR0911 - one for each kind of task
         renderer = self.renderer
         match task:
             case RowTask():
@@ -132,6 +135,9 @@ class Worker:
             case PlainFramesTask():
                 renderer.keep_plain_frames(task.samples, self._survey_beat)
                 return Kept()
+            case BasisTask() | InspectTask() | ShotTask():
+                renderer.warm.page()
+                return self._preflight.do(task)
             case StillTask():
                 return renderer.still(renderer.open(task.variant), task.time_s)
 

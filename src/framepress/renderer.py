@@ -351,8 +351,13 @@ class Renderer:
 
     # ---- the steps ------------------------------------------------------------------------------
 
-    def open(self, variant: variants.Variant) -> Clip:
-        """Load the variant's page and decide size, rate and length. A page that fails costs its browser."""
+    def open(self, variant: variants.Variant, *, picture: tuple[int, int] | None = None) -> Clip:
+        """Load the variant's page and decide size, rate and length. A page that fails costs its browser.
+
+        Args:
+            picture: pixels that the page is drawn with, where its layout is all that is wanted; None: the
+                clip's.
+        """
         locale = variant.values.get(LOCALE_NAME, self.settings.locale)
         document = self.composition.instantiate(variant.values, locale=locale)
         width, height = scaled_size(document.width, document.height, self.settings.scale)
@@ -361,7 +366,7 @@ class Renderer:
             html=document.html,
             width=document.width,
             height=document.height,
-            output_size=(width, height),
+            output_size=picture or (width, height),
             epoch_ms=_epoch_ms(self.settings.now),
             seed=document.seed or self.composition.digest,
             locale=locale,

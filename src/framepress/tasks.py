@@ -11,6 +11,7 @@ from framepress.cache_options import CacheOptions
 from framepress.clip import Clip
 from framepress.errors import FramepressError
 from framepress.frames_to_segments import EncodedFrames
+from framepress.preflight.tasks import PreflightReply, PreflightTask
 from framepress.renderer import RowTask
 from framepress.results import RowResult
 from framepress.settings import RenderSettings, RunLimits
@@ -100,7 +101,7 @@ class PlainFramesTask:
     samples: tuple[Variant, ...]
 
 
-Task = RowTask | OpenTask | SegmentTask | StillTask | SurveyTask | PlainFramesTask
+Task = RowTask | OpenTask | SegmentTask | StillTask | SurveyTask | PlainFramesTask | PreflightTask
 
 
 @dataclass(frozen=True)
@@ -168,4 +169,4 @@ class Beat:
     step: str = ""
 
 
-Reply = RowResult | PlanGivenUp | Opened | SegmentsDone | Surveyed | Kept | bytes | Failed
+Reply = RowResult | PlanGivenUp | Opened | SegmentsDone | Surveyed | Kept | PreflightReply | bytes | Failed

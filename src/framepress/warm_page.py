@@ -76,6 +76,11 @@ class WarmPage:
         if self._rows >= self._limits.rows_per_browser or self._browser.memory_bytes() > limit_bytes:
             self.drop()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a browser runs now."""
+        return self._browser is not None
+
     def cpu_seconds(self) -> float:
         """Processor seconds that the browser has used; 0 if there is none."""
         return self._browser.cpu_seconds() if self._browser is not None else 0.0

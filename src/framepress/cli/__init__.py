@@ -17,7 +17,7 @@ from typing import NoReturn, ParamSpec
 import typer
 
 from framepress import __version__
-from framepress.cli import cache, capacity, demo, doctor, explain, fleet, init, render
+from framepress.cli import cache, capacity, demo, doctor, explain, fleet, init, lint, preview, proof, render
 from framepress.cli.arguments import expand_lists
 from framepress.cli.show import tell_error
 from framepress.errors import FramepressError, Interrupted
@@ -57,6 +57,10 @@ def _interruptible(command: Callable[P, None]) -> Callable[P, None]:
 
 app.command("render", epilog=render.EXAMPLES)(_interruptible(render.render))
 app.command("explain", epilog=explain.EXAMPLES)(_interruptible(explain.explain))
+app.command("proof", epilog=proof.EXAMPLES)(_interruptible(proof.proof))
+app.command("approve", epilog=proof.APPROVE_EXAMPLES)(_interruptible(proof.approve))
+app.command("lint", epilog=lint.EXAMPLES)(_interruptible(lint.lint))
+app.command("preview", epilog=preview.EXAMPLES)(_interruptible(preview.preview))
 app.command("init", epilog=init.EXAMPLES)(_interruptible(init.init))
 app.command("enqueue", epilog=fleet.ENQUEUE_EXAMPLES)(_interruptible(fleet.enqueue))
 app.command("worker", epilog=fleet.WORKER_EXAMPLES)(_interruptible(fleet.worker))

@@ -92,6 +92,7 @@ class EnqueueOptions:
     system_fonts: render_options.SystemFonts = False
     allow_host: render_options.AllowHost = None
     allow_private_host: render_options.AllowPrivateHost = None
+    require_approval: render_options.RequireApproval = None
     retain: Annotated[
         str | None,
         typer.Option("--retain", metavar="7d", help="Forget queue data and ledgers of runs older than that."),

@@ -14,9 +14,10 @@ from framepress.batch import Batch, BatchRequest
 from framepress.bundle_folder import local_composition
 from framepress.cache_options import cache_options
 from framepress.cli import show
+from framepress.cli.approving import require_approval
 from framepress.cli.fleet import EnqueueOptions
 from framepress.cli.render import Options
-from framepress.cli.rendering import binding_of, remote_of, settings_of
+from framepress.cli.rendering import binding_of, note_of, remote_of, settings_of
 from framepress.enqueue import enqueue
 from framepress.errors import UsageError
 from framepress.fleet import Note, write_note
@@ -24,7 +25,7 @@ from framepress.queue import check_queue_url, open_queue
 from framepress.settings import RunLimits
 from framepress.state import state_folder
 from framepress.stores import place_option
-from framepress.workshop import seconds_option
+from framepress.workshop import seconds_option, worker_count
 
 #: Seconds of the units of a duration.
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -67,6 +68,11 @@ def send(options: EnqueueOptions) -> int:
                 queue.expire(retain_s)
                 _expire_ledgers(ledger_dir, retain_s)
             batch.prepare()
+            if options.require_approval is not None:
+                note = note_of(quiet=quiet)
+                require_approval(
+                    options.require_approval, batch, None, worker_count(None), reporter.step, note
+                )
             sent = enqueue(batch, queue, queue_url=options.queue, retain_s=retain_s)
     store = place if isinstance(place, str) else str(place.absolute())
     write_note(state, options.run, Note(absolute_queue(options.queue), store, str(ledger_dir.absolute())))

@@ -191,6 +191,14 @@ FrameTimeout = Annotated[float, typer.Option(metavar="S", help="Seconds a frame 
 BrowserPath = Annotated[
     str | None, typer.Option("--browser", help="Chromium to use.", envvar="FRAMEPRESS_BROWSER")
 ]
+RequireApproval = Annotated[
+    Path | None,
+    typer.Option(
+        "--require-approval",
+        metavar="PROOF.JSON",
+        help="Only if this proof is approved and fits template and rows; see framepress approve.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict-variables", hidden=True)]
 
 
@@ -243,6 +251,7 @@ class Options:
     allow_host: AllowHost = None
     allow_private_host: AllowPrivateHost = None
     browser: BrowserPath = None
+    require_approval: RequireApproval = None
     strict_variables: Strict = False
 
 

@@ -16,6 +16,7 @@ from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folders_of
 from framepress.bundle_folder import local_composition
 from framepress.cache_options import CacheOptions, cache_options
 from framepress.cli import show
+from framepress.cli.approving import require_approval
 from framepress.cli.arguments import parse_pairs, parse_values, read_values
 from framepress.cli.render import Options
 from framepress.composition import load_composition
@@ -193,6 +194,15 @@ def _render_list(options: Options, request: BatchRequest) -> int:
         note = note_of(quiet=options.quiet) if options.json_ else reporter.note
         with Batch(request, on_progress=reporter.batch, on_note=note) as batch:
             batch.prepare()
+            if options.require_approval is not None:
+                require_approval(
+                    options.require_approval,
+                    batch,
+                    request.browser,
+                    request.workers,
+                    reporter.step,
+                    note,
+                )
             for result in batch.results():
                 if options.json_:
                     show.print_json(result.model_dump_json())
@@ -294,6 +304,7 @@ def _refuse_list_options(options: Options) -> None:
         "--retry-failed": options.retry_failed,
         "--results": options.results is not None,
         "--bad-rows": options.bad_rows != "stop",
+        "--require-approval": options.require_approval is not None,
     }
     named = [name for name, is_given in given.items() if is_given]
     if named:

@@ -10,7 +10,19 @@ import json
 from functools import cache
 from importlib.resources import files
 
-PAGE_FILES = ("clock.js", "touched.js", "timed.js", "looks.js", "layers.js", "explain.js", "page.js")
+PAGE_FILES = (
+    "clock.js",
+    "touched.js",
+    "timed.js",
+    "fit.js",
+    "looks.js",
+    "layers.js",
+    "explain.js",
+    "preflight.js",
+    "page.js",
+)
+#: Of a page in a frame of ours, see `preview`.
+PREVIEW_FILES = (*PAGE_FILES, "preview.js")
 WORKER_FILES = ("clock.js", "worker.js")
 
 
@@ -19,14 +31,15 @@ def _text(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def script(names: tuple[str, ...], *, epoch_ms: int, seed: str) -> str:
+def script(names: tuple[str, ...], *, epoch_ms: int, seed: str, preview: bool = False) -> str:
     """JavaScript that installs the runtime.
 
     Args:
         names: `PAGE_FILES` or `WORKER_FILES`.
         epoch_ms: what `Date.now()` reads at frame 0, milliseconds since 1970.
         seed: any text; pages with equal seeds draw equal random numbers.
+        preview: the page is in a frame of ours, and as much on its own as one in a tab.
     """
-    config = json.dumps({"epochMs": epoch_ms, "seed": seed})
+    config = json.dumps({"epochMs": epoch_ms, "seed": seed} | ({"preview": True} if preview else {}))
     body = "\n".join(_text(name) for name in names)
     return f'(() => {{ "use strict";\nconst config = {config};\n{body}\n}})();'

@@ -142,7 +142,7 @@ function collectErrors() {
 function begin() {
   page.root = findRoot();
   adoptSheets();
-  if (page.root && window === window.top) prepareRoot(page.root);
+  if (page.root && (window === window.top || config.preview)) prepareRoot(page.root);
   findTimed(page.root);
   showTimed(0);
   for (const element of document.querySelectorAll("*")) if (element.shadowRoot) shadowRoots.add(element.shadowRoot);
@@ -216,6 +216,7 @@ async function seek(timeS, frameIndex) {
 }
 
 function settled() {
+  fitTexts();
   return {
     pending: pendingResources(),
     errors: collectErrors(),
@@ -243,5 +244,6 @@ watchShadowRoots(observe);
 closeDoors();
 Object.defineProperty(window, "__framepress", { value: Object.freeze({
   looks, namesAt, setLayers, showLayer, restLook, elementsAt, seenAt, effectsAt,
+  layoutFacts, standing, hideText, clustersOf, missingGlyphs, showClusters, hideClusters,
   status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
 }) });

@@ -1,0 +1,134 @@
+"""Whether the fonts of the composition have the characters of a text. Asked of Chromium, once per character.
+
+Which font a cluster of characters is drawn in: `CSS.getPlatformFontsForNode`. Whether it is drawn at all:
+Chromium counts the box for "no glyph" as a glyph of some font, so the cluster is drawn on a canvas and
+compared with a code point that never is a character.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from framepress.page import Page
+from framepress.preflight.scripts import has_emoji
+
+#: Clusters that are asked about in one go.
+BATCH = 200
+
+#: Joiners, variation selectors, skin tones, flags: what makes several characters one.
+_JOINING = frozenset("\u200d\ufe0e\ufe0f\u20e3")
+
+GlyphState = Literal["own", "fallback", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """What was found in one text.
+
+    Attributes:
+        missing, fallback: clusters, in order.
+        author_chose: the text's first font is one that the composition names; else anything is a fallback.
+    """
+
+    missing: tuple[str, ...]
+    fallback: tuple[str, ...]
+    author_chose: bool
+
+
+class GlyphBook:
+    """What is known of clusters, by font. Lives as long as its browser sees the same fonts."""
+
+    def __init__(self) -> None:
+        self._states: dict[tuple[str, str], GlyphState] = {}
+        self._characters: dict[str, set[str]] = {}
+        #: Font -> family that draws its letters, and whether the author named it.
+        self._primary: dict[str, tuple[str, bool]] = {}
+
+    def look_up(self, page: Page, font: str, text: str) -> Glyphs:
+        """The state of all clusters of a text in a font.
+
+        Args:
+            page: shows the text in that font, so that the fonts it needs are loaded.
+            font: CSS shorthand.
+        """
+        clusters = self._clusters(page, font, text)
+        new = [cluster for cluster in clusters if (font, cluster) not in self._states]
+        for start in range(0, len(new), BATCH):
+            self._ask(page, font, new[start : start + BATCH])
+        by_state = {
+            state: tuple(one for one in clusters if self._states.get((font, one)) == state)
+            for state in ("missing", "fallback")
+        }
+        return Glyphs(by_state["missing"], by_state["fallback"], self._primary.get(font, ("", False))[1])
+
+    def _clusters(self, page: Page, font: str, text: str) -> list[str]:
+        """Clusters of a text that have ink. Splitting is the page's work, and rarely needed."""
+        if any(character in _JOINING or unicodedata.combining(character) for character in text) or has_emoji(
+            text
+        ):
+            clusters = page.evaluate(f"__framepress.clustersOf({json.dumps(text)})")
+        else:
+            clusters = list(text)
+        return [cluster for cluster in dict.fromkeys(clusters) if _has_ink(cluster)]
+
+    def _ask(self, page: Page, font: str, clusters: list[str]) -> None:
+        shown = ["A", *clusters]
+        families = _families_of(page, font, shown)
+        primary, custom = families[0]
+        named = _stack(font)
+        chose = custom or primary.casefold() in named
+        self._primary[font] = (primary, chose)
+        missing = set(
+            page.evaluate(f"__framepress.missingGlyphs({json.dumps(font)}, {json.dumps(clusters)})")
+        )
+        for cluster, (family, is_custom) in zip(clusters, families[1:], strict=True):
+            own = is_custom or family == primary or family.casefold() in named
+            state: GlyphState = "missing" if cluster in missing else "own" if own else "fallback"
+            self._states[font, cluster] = state
+
+
+def _has_ink(cluster: str) -> bool:
+    return any(
+        unicodedata.category(one)[0] not in "ZC" or unicodedata.category(one) == "Co" for one in cluster
+    )
+
+
+def _stack(font: str) -> frozenset[str]:
+    """Families of a shorthand, in small letters, without generic ones."""
+    families = font.partition("px ")[2].split(",")
+    return frozenset(family.strip().strip("\"'").casefold() for family in families)
+
+
+def _families_of(page: Page, font: str, clusters: list[str]) -> list[tuple[str, bool]]:
+    """For each cluster the family that it is mainly drawn in, and whether a style sheet brought it along."""
+    tab = page.tab
+    page.evaluate(f"__framepress.showClusters({json.dumps(font)}, {json.dumps(clusters)})")
+    tab.call("DOM.enable")
+    tab.call("CSS.enable")
+    try:
+        root = tab.call("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+        selector = {"nodeId": root, "selector": "#framepress-clusters > span"}
+        nodes = tab.call("DOM.querySelectorAll", selector)["nodeIds"]
+        return [_main_family(tab.call("CSS.getPlatformFontsForNode", {"nodeId": node})) for node in nodes]
+    finally:
+        tab.tell("CSS.disable")
+        tab.tell("DOM.disable")
+        page.evaluate("__framepress.hideClusters()")
+
+
+def _main_family(told: dict[str, list[dict[str, object]]]) -> tuple[str, bool]:
+    fonts = told["fonts"]
+    if not fonts:
+        return "", False
+    main = max(fonts, key=lambda font: float(str(font["glyphCount"])))
+    return str(main["familyName"]), bool(main["isCustomFont"])
+
+
+def code_points(clusters: tuple[str, ...]) -> Iterator[str]:
+    """Clusters by number: what a font lacks is no secret, and a number is no value."""
+    for cluster in clusters:
+        yield "+".join(f"U+{ord(character):04X}" for character in cluster)

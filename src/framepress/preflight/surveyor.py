@@ -1,0 +1,171 @@
+"""Makes the basis: the moments, the defaults at each, and which variable changes what."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from framepress.errors import RowFailure
+from framepress.preflight.backdrop import Pixels
+from framepress.preflight.basis import Basis, BasisRequest
+from framepress.preflight.facts import Layout
+from framepress.preflight.judge import Causes, Judged, judge
+from framepress.preflight.moments import key_frames, looked_at, rests
+from framepress.preflight.rules import Finding, finding
+from framepress.preflight.small_page import SmallPage
+from framepress.renderer import Renderer
+from framepress.variants import Variant
+
+#: Scale of the pictures that show whether a variable changes anything.
+EFFECT_SCALE = 0.25
+
+#: Difference of a channel above which a pixel counts as changed.
+EFFECT_MIN = 2
+
+
+class Surveyor:
+    """Looks at a composition with few values.
+
+    Args:
+        size: CSS pixels, as far as the markup says.
+    """
+
+    def __init__(self, renderer: Renderer, size: tuple[int, int]) -> None:
+        self._page = SmallPage(renderer)
+        self._size = size
+
+    def basis(self, request: BasisRequest) -> Basis:
+        """The basis for a list.
+
+        Raises:
+            RowFailure: not even the defaults can be laid out.
+        """
+        clip = self._page.open(request.default, self._size)
+        self._size = (clip.document.width, clip.document.height)
+        frames = self._moments(clip.fps, clip.frame_count, request.at)
+        self._page.open(request.default, self._size)
+        before, pictures = self._looks(frames, pictures=True)
+        stateful = bool(self._page.page.stateful)
+        layouts = tuple(layout for layout, _ in before)
+        causes, idle = self._causes(request, frames, before, pictures)
+        causes = replace(causes, names=self._names(layouts))
+        basis = Basis(
+            default=request.default,
+            frames=frames,
+            fps=clip.fps,
+            frame_count=clip.frame_count,
+            size=self._size,
+            layouts=layouts,
+            causes=causes,
+            stateful=stateful,
+        )
+        return replace(basis, findings=(*_template_findings(basis), *idle))
+
+    def _moments(self, fps: Fraction, frame_count: int, at: tuple[Fraction, ...]) -> tuple[int, ...]:
+        page = self._page
+        page.seek(0)
+        wanted = range(frame_count) if page.page.stateful else looked_at(frame_count)
+        standing: list[dict[str, int]] = []
+        for frame in wanted:
+            page.seek(frame)
+            standing.append(page.page.evaluate("__framepress.standing()"))
+        extra = [int(moment * fps) for moment in at]
+        return tuple(key_frames(rests(list(wanted), standing), extra, frame_count))
+
+    def _looks(
+        self, frames: tuple[int, ...], *, pictures: bool
+    ) -> tuple[list[tuple[Layout, dict[str, int]]], list[Pixels]]:
+        """Layout and looks of the open row at each moment, and pictures if they are wanted."""
+        found: list[tuple[Layout, dict[str, int]]] = []
+        drawn: list[Pixels] = []
+        for _, layout in self._page.layouts(frames):
+            told: dict[str, Any] = self._page.page.evaluate("__framepress.looks()")
+            found.append((layout, dict(zip(told["places"], told["hashes"], strict=True))))
+            if pictures:
+                drawn.append(self._page.picture(None, EFFECT_SCALE)[0])
+        return found, drawn
+
+    def _causes(
+        self,
+        request: BasisRequest,
+        frames: tuple[int, ...],
+        before: list[tuple[Layout, dict[str, int]]],
+        pictures: list[Pixels],
+    ) -> tuple[Causes, list[Finding]]:
+        texts: dict[str, list[str]] = defaultdict(list)
+        looks: dict[str, list[str]] = defaultdict(list)
+        idle: list[Finding] = []
+        for name, others in request.others.items():
+            effect = not others
+            for other in others:
+                changed = replace(request.default, values={**request.default.values, name: other})
+                effect |= self._try(changed, name, frames, before, pictures, texts, looks)
+            if not effect:
+                idle.append(finding("no-effect", f"{len(others)} other values look the same", field=name))
+        return Causes(_tuples(texts), _tuples(looks)), idle
+
+    def _try(
+        self,
+        changed: Variant,
+        name: str,
+        frames: tuple[int, ...],
+        before: list[tuple[Layout, dict[str, int]]],
+        pictures: list[Pixels],
+        texts: dict[str, list[str]],
+        looks: dict[str, list[str]],
+    ) -> bool:
+        """Note what one other value of a variable changes; whether anything of it is seen."""
+        try:
+            clip = self._page.open(changed, self._size)
+            kept = tuple(min(frame, clip.frame_count - 1) for frame in frames)
+            after, _ = self._looks(kept, pictures=False)
+        except RowFailure:
+            # A page that fails with this value is told of the rows that have it.
+            return True
+        visible = False
+        for (layout, hashes), (old_layout, old_hashes) in zip(after, before, strict=True):
+            old_texts = {text.place: text.text for text in old_layout.texts}
+            for place in hashes.keys() | old_hashes.keys():
+                if hashes.get(place) != old_hashes.get(place) and name not in looks[place]:
+                    looks[place].append(name)
+            for text in layout.texts:
+                if old_texts.get(text.place) != text.text:
+                    visible = True
+                    if name not in texts[text.place]:
+                        texts[text.place].append(name)
+            visible |= {one.source for one in layout.pictures} != {one.source for one in old_layout.pictures}
+        return visible or self._differs(changed, kept, pictures)
+
+    def _differs(self, changed: Variant, frames: tuple[int, ...], pictures: list[Pixels]) -> bool:
+        self._page.open(changed, self._size)
+        _, drawn = self._looks(frames, pictures=True)
+        return any(
+            one.shape != other.shape
+            or int(np.abs(one.astype(np.int16) - other.astype(np.int16)).max()) > EFFECT_MIN
+            for one, other in zip(drawn, pictures, strict=True)
+        )
+
+    def _names(self, layouts: tuple[Layout, ...]) -> dict[str, str]:
+        seen = [text.place for layout in layouts for text in layout.texts]
+        seen += [picture.place for layout in layouts for picture in layout.pictures]
+        places = list(dict.fromkeys(seen))
+        names: list[str] = self._page.page.evaluate(f"__framepress.namesAt({places!r})")
+        return dict(zip(places, names, strict=True))
+
+
+def _tuples(lists: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {place: tuple(names) for place, names in lists.items() if names}
+
+
+def _template_findings(basis: Basis) -> list[Finding]:
+    """What is wrong with the defaults, each thing once."""
+    found: dict[tuple[str, str], Finding] = {}
+    for frame, layout in zip(basis.frames, basis.layouts, strict=True):
+        judged = Judged(layout, None, basis.causes, basis.default.values, None, basis.time_s(frame))
+        for one in judge(judged):
+            found.setdefault((one.rule, one.element), one)
+    return list(found.values())

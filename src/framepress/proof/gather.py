@@ -1,0 +1,177 @@
+"""What the list itself says, before any row is laid out: columns, suspicious values, repeated rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from framepress import keys
+from framepress.composition import Composition
+from framepress.ledger import Ledger
+from framepress.ledger_rows import LedgerRow
+from framepress.preflight.basis import BasisRequest
+from framepress.preflight.choose import Chooser
+from framepress.preflight.rules import Finding, finding
+from framepress.preflight.table import Table
+from framepress.preflight.values import check_row
+from framepress.row_binding import OUT_COLUMN
+from framepress.variants import Binder, Variant, canonical_text
+
+#: States of rows in a ledger that has rendered nothing, and of one that has.
+BOUND = frozenset(("bound", "done", "failed"))
+
+#: Values of a variable that are tried to see what it changes: the longest, the shortest, and these.
+OTHERS = 2
+
+
+@dataclass
+class Gathered:
+    """What the list says.
+
+    Attributes:
+        ids: row -> what results call it. rows: that can be rendered; refused: that cannot.
+        digest: of values and files of all rows that can be rendered, whatever their order.
+    """
+
+    table: Table
+    findings: list[Finding]
+    ids: dict[int, str] = field(default_factory=dict)
+    rows: int = 0
+    refused: int = 0
+    digest: str = ""
+
+
+class Gatherer:
+    """Goes through a ledger whose rows are bound.
+
+    Args:
+        list_columns: of the list. binder: that bound them.
+        on_row: called for every row and pass.
+    """
+
+    def __init__(
+        self, ledger: Ledger, composition: Composition, binder: Binder, on_row: Callable[[], None]
+    ) -> None:
+        self._ledger = ledger
+        self._composition = composition
+        self._binder = binder
+        self._on_row = on_row
+        self._others: dict[str, dict[str, None]] = {}
+        self._extremes: dict[str, list[str]] = {}
+        self._seen: dict[bytes, int] = {}
+        self._first: LedgerRow | None = None
+
+    def gather(self, chooser: Chooser) -> Gathered:
+        """Two passes: the columns, then the values, which are compared with their columns."""
+        found = Gathered(Table(), [])
+        for number, _, raw in self._ledger.iter_raw({*BOUND, "rejected"}):
+            self._on_row()
+            found.table.add(number, _texts(raw))
+        digests: list[bytes] = []
+        for row in self._ledger.iter_rows({*BOUND, "rejected"}):
+            self._on_row()
+            self._row(row, found, chooser, digests)
+        found.findings += self._unused(found.table)
+        digests.sort()
+        found.digest = hashlib.sha256(b"".join(digests)).hexdigest()
+        return found
+
+    def default(self) -> Variant:
+        """The defaults, and the first row's values where there is none."""
+        assert self._first is not None
+        values = dict(self._first.values)
+        for name, declaration in self._composition.declarations.items():
+            if declaration.default is not None:
+                values[name] = declaration.default
+        return Variant(values, {})
+
+    def first(self) -> Variant:
+        """The first row that can be rendered."""
+        assert self._first is not None
+        return Variant(self._first.values, self._first.files)
+
+    def request(self, default: Variant) -> BasisRequest:
+        """What the basis is made from, with these values as what all others are compared with."""
+        others = {}
+        for name, values in self._others.items():
+            tried = (*self._extremes[name], *values)
+            others[name] = tuple(dict.fromkeys(one for one in tried if one != default.values[name]))[
+                : OTHERS + 2
+            ]
+        return BasisRequest(default, others)
+
+    def _row(self, row: LedgerRow, found: Gathered, chooser: Chooser, digests: list[bytes]) -> None:
+        found.ids[row.number] = row.id or str(row.number)
+        if row.state == "rejected":
+            found.refused += 1
+            found.findings.append(self._refused(row))
+            return
+        found.rows += 1
+        self._first = self._first or row
+        texts = _texts(self._ledger.raw(row.number))
+        columns = self._binder.column_of
+        found.findings += check_row(row.number, texts, columns, self._composition.declarations, found.table)
+        for one in found.findings[::-1]:
+            if one.row != row.number:
+                break
+            chooser.add_findings(row.number, [one])
+        chooser.add_row(
+            row.number, row.values, {name: texts.get(column, "") for name, column in columns.items()}
+        )
+        self._note_values(row)
+        digest = row_digest(row)
+        digests.append(digest)
+        earlier = self._seen.setdefault(digest, row.number)
+        if earlier != row.number:
+            double = finding("row-duplicate", f"the same as row {earlier}", row=row.number)
+            found.findings.append(double)
+            chooser.add_findings(row.number, [double])
+
+    def _note_values(self, row: LedgerRow) -> None:
+        for name, value in row.values.items():
+            others = self._others.setdefault(name, {})
+            if len(others) <= OTHERS:
+                others[value] = None
+            extremes = self._extremes.setdefault(name, [value, value])
+            if len(value) > len(extremes[0]):
+                extremes[0] = value
+            if len(value) < len(extremes[1]):
+                extremes[1] = value
+
+    def _refused(self, row: LedgerRow) -> Finding:
+        error = row.error or {}
+        known = {"asset-missing": "image-missing", "character": "value-control"}
+        variables = {column: name for name, column in self._binder.column_of.items()}
+        column = error.get("field")
+        return finding(
+            known.get(str(error.get("rule", "")), "row-refused"),
+            str(error.get("message", "")),
+            row=row.number,
+            field=variables.get(str(column), column),
+            severity="error",
+        )
+
+    def _unused(self, table: Table) -> Iterator[Finding]:
+        used = {*self._binder.column_of.values(), OUT_COLUMN}
+        for name in table.columns:
+            if name not in used:
+                yield finding("column-unused", "no variable has its name", field=name)
+
+
+def row_digest(row: LedgerRow) -> bytes:
+    """Digest of what a row makes seen: its values and the bytes of its files."""
+    described = json.dumps([dict(sorted(row.values.items())), dict(sorted(row.files.items()))])
+    return bytes.fromhex(keys.digest_bytes(described.encode()))
+
+
+def _texts(raw: dict[str, object]) -> dict[str, str]:
+    texts = {}
+    for name, value in raw.items():
+        try:
+            texts[name] = canonical_text(value)
+        except ValueError:
+            # A list or an object: nothing that a variable could be.
+            texts[name] = ""
+    return texts
