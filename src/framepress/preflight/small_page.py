@@ -55,12 +55,16 @@ class SmallPage:
     def page(self) -> Page:
         return self._renderer.warm.page()
 
-    def layouts(self, frames: tuple[int, ...]) -> Iterator[tuple[int, Layout]]:
-        """What is seen at these frames, ascending; the page stays at each until the next is asked for."""
+    def layouts(self, frames: tuple[int, ...], *, every_box: bool = False) -> Iterator[tuple[int, Layout]]:
+        """What is seen at these frames, ascending; the page stays at each until the next is asked for.
+
+        Args:
+            every_box: boxes that no text lies on too.
+        """
         for frame in frames:
             with self._renderer.warm.guard() as page:
                 self.seek(frame)
-                told = page.evaluate("__framepress.layoutFacts()")
+                told = page.evaluate(f"__framepress.layoutFacts({str(every_box).lower()})")
             yield frame, read_layout(told, self._size())
 
     def seek(self, frame: int) -> None:

@@ -82,7 +82,7 @@ class Surveyor:
         """Layout and looks of the open row at each moment, and pictures if they are wanted."""
         found: list[tuple[Layout, dict[str, int]]] = []
         drawn: list[Pixels] = []
-        for _, layout in self._page.layouts(frames):
+        for _, layout in self._page.layouts(frames, every_box=True):
             told: dict[str, Any] = self._page.page.evaluate("__framepress.looks()")
             found.append((layout, dict(zip(told["places"], told["hashes"], strict=True))))
             if pictures:
