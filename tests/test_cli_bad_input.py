@@ -14,61 +14,28 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from bad_input import CASES as MORE_CASES
+from bad_input import (
+    FILES,
+    HARMLESS,
+    JSON_LIST,
+    LIST,
+    PAGE_CASES,
+    SECRET,
+    SINGLE,
+    Case,
+    found,
+    out_rows,
+    page,
+    put,
+    rows,
+)
 from framepress import chromium, cli, workshop
 from program import PAGE, Program, frames_of
-
-#: A value that may appear in a picture and nowhere else.
-SECRET = "Zaphod"
-
-#: Files of every case; a case may replace them.
-FILES: dict[str, str | bytes] = {
-    "page.html": PAGE,
-    "people.csv": f"out,name,points\na.mp4,{SECRET},1\nb.mp4,{SECRET} II,2\n",
-}
-
-LIST = "render page.html --variants people.csv"
-SINGLE = "render page.html --out x.mp4"
-
-
-@dataclass(frozen=True)
-class Case:
-    """A command line, the files that differ, and what has to be said.
-
-    Attributes:
-        says: each of these stands in the message.
-        words: arguments in place of the blank-separated ones of `command`.
-    """
-
-    name: str
-    command: str
-    says: tuple[str, ...]
-    files: Mapping[str, str | bytes] = field(default_factory=dict)
-    code: int = 2
-    words: tuple[str, ...] = ()
-
-
-def page(
-    body: str = "", *, root: str = 'data-width="160" data-height="90" data-duration="1"'
-) -> dict[str, Any]:
-    return {"page.html": f"<!doctype html><body><div {root}>{body}</div>"}
-
-
-def rows(text: str | bytes) -> dict[str, str | bytes]:
-    return {"people.csv": text}
-
-
-def out_rows(*outs: str) -> dict[str, Any]:
-    return {"people.json": json.dumps([{"out": out, "name": SECRET, "points": 1} for out in outs])}
-
-
-JSON_LIST = "render page.html --variants people.json"
 
 COMPOSITIONS = (
     Case("no such file", "render missing.html", ("missing.html", "HTML file")),
@@ -272,7 +239,7 @@ OPTIONS = (
     Case("init into what is there", "init .", ("exists already", "another folder"), {"card.html": "mine"}),
 )
 
-CASES = (*COMPOSITIONS, *VALUES, *LISTS, *OPTIONS)
+CASES = (*COMPOSITIONS, *VALUES, *LISTS, *OPTIONS, *MORE_CASES)
 
 
 @pytest.fixture
@@ -287,27 +254,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def put(folder: Path, files: Mapping[str, str | bytes]) -> set[str]:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return found(folder)
-
-
-def found(folder: Path) -> set[str]:
-    """Files in a folder but for records of runs."""
-    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
-    return {name for name in names if ".framepress/" not in name}
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_a_mistake_is_told_with_place_and_way_out_and_leaves_nothing(
     case: Case, place: Path, browser_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     del browser_path  # Only so that a machine without a browser does not fail for that.
     before = put(place, {**FILES, **case.files})
-    code = cli.run([*case.command.split(" "), *case.words])
+    code = cli.run([*case.command.split(), *case.words])
     told = capfd.readouterr()
     assert (code, told.out) == (case.code, "")
     for text in case.says:
@@ -321,7 +274,42 @@ def test_a_mistake_is_told_with_place_and_way_out_and_leaves_nothing(
 
 
 def test_no_two_cases_have_one_name() -> None:
-    assert len({case.name for case in CASES}) == len(CASES)
+    assert len({case.name for case in (*CASES, *PAGE_CASES)}) == len(CASES) + len(PAGE_CASES)
+
+
+#: Of what only a browser finds out, these two are tried daily.
+DAILY = ("a picture of 30,000 pixels each way", "a script that throws")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=case.name, marks=() if case.name in DAILY else pytest.mark.slow)
+        for case in PAGE_CASES
+    ],
+)
+def test_what_a_browser_finds_out_is_told_and_leaves_nothing(case: Case, program: Program) -> None:
+    before = put(program.folder, {**FILES, **case.files})
+    ended = program.run(*case.command.split(), *case.words)
+    assert (ended.code, ended.stdout) == (case.code, b""), ended.stderr
+    for text in case.says:
+        assert text in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "Unexpected" not in ended.stderr
+    assert found(program.folder) == before
+    program.assert_nothing_left()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_a_browser_bears_is_rendered(name: str, program: Program) -> None:
+    put(program.folder, {**FILES, **HARMLESS[name]})
+    ended = program.run(*SINGLE.split(), "--workers", "1", "--fps", "5")
+    assert ended.code == 0, ended.stderr
+    assert frames_of(program.folder / "x.mp4") == 5
+    program.assert_nothing_left()
 
 
 def test_without_a_browser_it_says_how_to_get_one(

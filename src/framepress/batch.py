@@ -208,7 +208,6 @@ class Batch:
         self._tell("checking")
         self.progress.read = 0
         with ExitStack() as stack:
-            stack.enter_context(self.ledger.batch())
             remote = None
             if request.remote is not None:
                 remote = stack.enter_context(closing(RemoteFiles(request.remote)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
+from framepress.attribute_hints import check_attributes
 from framepress.composition_file import find_file, read_html
 from framepress.conditional_parts import left_out, present
 from framepress.conditions import ConditionError, NotComparable, check_names
@@ -21,7 +22,7 @@ from framepress.elements import Element, page_elements
 from framepress.errors import CompositionError, InputError, RowValueError
 from framepress.escaping import Language, Layer, NotFitting
 from framepress.formats import shown_values
-from framepress.html_parts import Scan, placer
+from framepress.html_parts import Kind, Scan, placer
 from framepress.html_scan import scan
 from framepress.keys import composition_digest, digest_bytes, digest_file
 from framepress.page_facts import AudioElement, PageFacts, read_page
@@ -291,6 +292,28 @@ def _check_base(page: Scan, place: Callable[[int], str]) -> None:
             )
 
 
+def _check_closed(source: str, page: Scan, place: Callable[[int], str]) -> None:
+    """Refuse a tag, a comment or a text without markup that goes on to the end of the file: the rest is in
+    it."""
+    last = page.regions[-1]
+    text = source[last.start : last.end]
+    unfinished = last.kind is Kind.START_TAG and last.tag is None
+    if unfinished or (last.kind is Kind.END_TAG and not text.endswith(">")):
+        raise CompositionError(
+            f"{place(last.start)}: the tag that begins here is never closed; is a quote missing?",
+            rule="unclosed",
+        )
+    if last.kind is Kind.COMMENT and text.startswith("<!--") and not text.endswith(("-->", "--!>")):
+        raise CompositionError(
+            f"{place(last.start)}: the comment that begins here is never closed; add -->.", rule="unclosed"
+        )
+    if last.kind in (Kind.SCRIPT, Kind.STYLE, Kind.RCDATA) and last.tag is not None:
+        raise CompositionError(
+            f"{place(last.tag.start)}: <{last.tag.name}> is never closed; add </{last.tag.name}>.",
+            rule="unclosed",
+        )
+
+
 def load_composition(path: str | Path) -> Composition:
     """Read a composition and check everything that needs no values.
 
@@ -309,6 +332,8 @@ def load_composition(path: str | Path) -> Composition:
     place = placer(file.name, source)
     declarations, cut = read_declarations(source, page, place)
     _check_base(page, place)
+    _check_closed(source, page, place)
+    check_attributes(source, page, place)
     draft = Composition(file, file.parent, source, declarations, {}, "", cut)
     template = draft.template()
     _check_conditions(draft, template)

@@ -257,8 +257,10 @@ class Ledger(RunDatabase):
 
     def counts(self) -> dict[str, int]:
         """How many rows are in each of `STATES`."""
-        found = self._execute(f"SELECT {_STATE} AS now, COUNT(*) FROM {_JOINED} GROUP BY now")
-        return dict.fromkeys(STATES, 0) | dict(found.fetchall())
+        # GROUP BY would sort all rows, in memory: temporary files would hold people's data.
+        each = ", ".join(f"SUM(now = '{state}')" for state in STATES)
+        found = self._execute(f"SELECT {each} FROM (SELECT {_STATE} AS now FROM {_JOINED})").fetchone()
+        return {state: count or 0 for state, count in zip(STATES, found, strict=True)}
 
     def iter_raw(self, states: Collection[str] = ("read",)) -> Iterator[tuple[int, int, dict[str, object]]]:
         """Number, line and values as read of the rows in these states, in order; safe while rows change."""

@@ -26,6 +26,9 @@ OUT_COLUMN = "out"
 #: Rows whose files are fetched side by side.
 FETCH_ROWS = 256
 
+#: Rows that are bound in one transaction.
+BIND_ROWS = 1_000
+
 
 @dataclass(frozen=True)
 class BindingOptions:
@@ -117,18 +120,24 @@ def bind_rows(
         return
     columns = ledger.columns()
     binder = _RowBinder(place, composition, columns, options, settings)
-    for number, line, raw in _fetched(ledger.iter_raw(), binder, remote):
-        on_row()
-        try:
-            bound = binder.bind(number, line, raw)
-        except RowValueError as error:
-            ledger.reject(number, error.record(), id=binder.id_of(number, raw))
-            continue
-        variant = bound.variant
-        ledger.bind(
-            number, key=bound.key, id=bound.id, out=bound.out, values=variant.values, files=variant.files
-        )
+    rows = _fetched(ledger.iter_raw(), binder, remote)
+    # One transaction for all would grow with the list, in memory and on the disk.
+    while window := list(islice(rows, BIND_ROWS)):
+        with ledger.batch():
+            for row in window:
+                on_row()
+                _bind_row(ledger, binder, *row)
     binder.tell_fallbacks(on_note)
+
+
+def _bind_row(ledger: Ledger, binder: _RowBinder, number: int, line: int, raw: dict[str, object]) -> None:
+    try:
+        bound = binder.bind(number, line, raw)
+    except RowValueError as error:
+        ledger.reject(number, error.record(), id=binder.id_of(number, raw))
+        return
+    variant = bound.variant
+    ledger.bind(number, key=bound.key, id=bound.id, out=bound.out, values=variant.values, files=variant.files)
 
 
 _Raw = tuple[int, int, dict[str, object]]

@@ -48,12 +48,15 @@ _GROUPS = (
 )
 _DIFFERENT = frozenset("".join(map("".join, _GROUPS)))
 #: Letters that Windows-1250 has at the same place, and those of Western Europe that it lacks.
-_LETTERS = _DIFFERENT | frozenset("áâäçéëíîóôöœúüýßÿ")
+_LETTERS = _DIFFERENT | frozenset("áâäçéëíîóôöœúüýß")
 _MARKS = frozenset("‘’‚“”„–—…€£§©®™°·«»¡¿ªº²³½¼¾´•\xa0")
 #: Where Western languages do not have a letter, but a misread one is: Czech č before a vowel, Romanian ă
 #: before most consonants, Hungarian ő not before e.
 _MISREAD = re.compile(r"[èê][aeiouyáéíóúý]|ã(?![oe\W]|s?\b)|õ(?!e)", re.IGNORECASE)
 _WORD_MARK = re.compile(r"(?<=[^\W\d_])[^\w\s’‘´·\x00-\x7f](?=[^\W\d_])")
+#: A sign before a letter, or behind a word: "£ukasz" and "Pawe³" are Polish. A degree sign may stand
+#: before one.
+_SIGN = re.compile(r"[£€§©®™¡ª²³¹º½¼¾•](?=[^\W\d_])(?<!¡)|(?<=[^\W\d_]{2})[£³¹¿¥¼¾]")
 _RUN = re.compile(r"[^\x00-\x7f]{3}")
 _CAPITAL_INSIDE = re.compile(r"[a-zß-öø-ÿ][À-ÖØ-ÞŒŸ]")
 
@@ -101,12 +104,15 @@ def judge(chunks: Iterable[bytes], name: str) -> str:
     utf8 = codecs.getincrementaldecoder("utf-8")()
     evidence: list[bytes] = []
     size, valid, rest = 0, True, b""
+    line = 1
     for chunk in chunks:
         if valid:
             try:
                 utf8.decode(chunk)
-            except UnicodeDecodeError:
+                line += chunk.count(b"\n")
+            except UnicodeDecodeError as exc:
                 valid = False
+                line += exc.object[: exc.start].count(b"\n")
         if size < EVIDENCE_BYTES_MAX and not (chunk + rest).isascii():
             lines = (rest + chunk).split(b"\n")
             rest = lines.pop()[-CHUNK_BYTES:]
@@ -128,7 +134,7 @@ def judge(chunks: Iterable[bytes], name: str) -> str:
     if _is_surely_1252(data):
         return "cp1252"
     raise RowsError(
-        f"{name}: this is not UTF-8, and what else it is is not sure. {ASK}", rule="encoding-unsure"
+        f"{name}:{line}: this is not UTF-8, and what else it is is not sure. {ASK}", rule="encoding-unsure"
     )
 
 
@@ -152,7 +158,7 @@ def _is_surely_1252(data: bytes) -> bool:
     letters = {character.lower() for character in high} & _LETTERS
     if {character.lower() for character in high} - _LETTERS - _MARKS or "\0" in text:
         return False
-    if any(pattern.search(text) for pattern in (_RUN, _WORD_MARK, _CAPITAL_INSIDE, _MISREAD)):
+    if any(pattern.search(text) for pattern in (_RUN, _WORD_MARK, _SIGN, _CAPITAL_INSIDE, _MISREAD)):
         return False
     different = letters & _DIFFERENT
     return not different or any(different <= group for group in _GROUPS)

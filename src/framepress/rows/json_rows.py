@@ -102,7 +102,10 @@ class JsonArray(RowSource):
     def _element(self, element: ElementParser, number: int) -> Row | BadRow:
         sign = self._next_sign()
         if sign in ("", "]", ","):
-            raise self._error("expected a row" + (", found the end." if not sign else f", found {sign}"))
+            raise self._error(
+                "expected a row"
+                + (", found the end." if not sign else f", found {sign} (is there a comma too many?)")
+            )
         line, _ = self._place(self._at)
         value, end = self._parse(element, closing="}" if sign == "{" else "")
         source = self._text[self._at : end]
