@@ -18,11 +18,14 @@ from framepress.declarations_block import read_declarations
 from framepress.elements import Element, page_elements
 from framepress.errors import CompositionError, InputError, RowValueError
 from framepress.escaping import Language, Layer, NotFitting
+from framepress.expansion import expand
 from framepress.html_parts import Scan, placer
 from framepress.html_scan import scan
 from framepress.keys import composition_digest, digest_bytes, digest_file
 from framepress.page_facts import AudioElement, PageFacts, read_page
+from framepress.pieces import Placer
 from framepress.references import relative_path, static_files
+from framepress.relative_starts import with_plain_starts
 from framepress.template import Template
 from framepress.template_compiler import compile_template
 from framepress.timing import frame_count, scaled_size
@@ -52,7 +55,7 @@ class Composition:
     Attributes:
         path: the HTML file.
         folder: root of everything the page may load.
-        source: the HTML as read.
+        source: the HTML as read, dialect B written out (`expansion`).
         declarations: name -> declaration, in the order of the file.
         files: POSIX path relative to `folder` -> path, of the statically referenced files.
         digest: `keys.composition_digest` of the HTML and these files.
@@ -65,6 +68,7 @@ class Composition:
     files: Mapping[str, Path]
     digest: str
     cut: tuple[tuple[int, int], ...] = ()
+    place: Placer | None = field(default=None, repr=False, compare=False)
     _templates: dict[frozenset[tuple[str, str]], Template] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -107,7 +111,9 @@ class Composition:
         key = frozenset((bare, name) for bare, name in meanings.items() if name is not None)
         template = self._templates.get(key)
         if template is None:
-            template = compile_template(self.source, self.name, cut=self.cut, resolve=meanings.get)
+            template = compile_template(
+                self.source, self.name, cut=self.cut, resolve=meanings.get, source_place=self.place
+            )
             self._templates[key] = template
         return template
 
@@ -220,6 +226,7 @@ class Composition:
         else:
             facts = self._read(template, completed)
             self._check_shape(template.page, html)
+        html = with_plain_starts(html, placer(self.name, html))
         return Document(html=html, **{one.name: getattr(facts, one.name) for one in fields(facts)})
 
     def _read_finished(self, html: str) -> PageFacts:
@@ -266,13 +273,17 @@ def load_composition(path: str | Path) -> Composition:
     page = scan(source)
     if not page.tags:
         raise CompositionError(f"{file}: not HTML: there is no element in it.", rule="html-none")
-    place = placer(file.name, source)
+    expanded = expand(source, page, placer(file.name, source), file)
+    source, place = expanded.text, expanded.place
+    page = scan(source)
     declarations, cut = read_declarations(source, page, place)
+    declarations.update(expanded.declarations)
     _check_base(page, place)
-    draft = Composition(file, file.parent, source, declarations, {}, "", cut)
+    draft = Composition(file, file.parent, source, declarations, {}, "", cut, place)
     template = draft.template()
     read_page(page_elements(template.page, template, None, template.place), file.name, draft._audio_path)
     files = static_files(file.parent, template.text, template.page, "", template.place)
+    files = dict(sorted({**files, **expanded.files}.items()))
     return replace(draft, files=files, digest=_digest(data, files))
 
 

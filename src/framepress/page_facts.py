@@ -5,7 +5,6 @@ What is not said in the HTML (timelines, animations) is not known here: the dura
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,6 +12,7 @@ from typing import TypeVar
 
 from framepress.elements import Element
 from framepress.errors import CompositionError
+from framepress.relative_starts import Times
 from framepress.timing import (
     DURATION_S_MAX,
     FPS_MAX,
@@ -125,27 +125,9 @@ def find_root(elements: Sequence[Element], file_name: str) -> Element:
     )
 
 
-def _start(element: Element) -> Fraction | None:
-    text = element.attributes.get("data-start", "")
-    if (
-        "data-start" not in element.unknown
-        and parse_seconds(text) is None
-        and re.match(r"\s*[A-Za-z_]", text)
-    ):
-        raise CompositionError(
-            f"{element.place}: data-start refers to an element; that is not supported yet. Write seconds.",
-            rule="relative-start-not-yet",
-        )
-    return _read(element, ("data-start",), parse_seconds, "seconds, 0 or more, such as 1.5")
-
-
-def _span(element: Element) -> tuple[Fraction | None, Fraction | None]:
-    """Start and end; None where absent or unknown."""
-    start = _start(element)
-    end = _read(element, ("data-end",), parse_seconds, "seconds, such as 4.5")
-    if end is None:
-        length = _read(element, ("data-duration",), parse_length, _LENGTH)
-        end = None if length is None or start is None else start + length
+def _span(element: Element, times: Times) -> tuple[Fraction | None, Fraction | None]:
+    """Start and end in the clip; None where absent or unknown."""
+    start, end = times.start(element), times.end(element)
     if start is not None and end is not None and end <= start:
         raise CompositionError(
             f"{element.place}: the element ends at or before its start; expected data-end after data-start.",
@@ -154,8 +136,8 @@ def _span(element: Element) -> tuple[Fraction | None, Fraction | None]:
     return start, end
 
 
-def _audio(element: Element, src: str) -> AudioElement:
-    start, end = _span(element)
+def _audio(element: Element, src: str, times: Times) -> AudioElement:
+    start, end = _span(element, times)
     volume = _read(element, ("data-volume",), within(Fraction(0), VOLUME_MAX), "a number from 0 to 3.98")
     speed = _read(
         element,
@@ -195,19 +177,6 @@ def _check_supported(element: Element) -> None:
             f"{element.place}: <video> elements are not supported yet; use pictures and <audio>.",
             rule="video-not-yet",
         )
-    if "data-composition-src" in element.attributes:
-        raise CompositionError(
-            f"{element.place}: nested compositions (data-composition-src) are not supported yet; "
-            "put its content into this file.",
-            rule="nested-not-yet",
-        )
-    for name in ("data-composition-variables", "data-var-text", "data-var-src"):
-        if name in element.attributes:
-            raise CompositionError(
-                f"{element.place}: {name} is not supported yet; declare variables in "
-                '<script type="application/hyperframes-vars"> and use {{$NAME}}.',
-                rule="dialect-b-not-yet",
-            )
 
 
 def read_page(
@@ -233,16 +202,19 @@ def read_page(
     for element in elements:
         if element.tag == "source":
             sources.setdefault(element.parent, []).append(element)
+    times = Times(elements, root)
     ends, audio = [], []
     for element in elements:
-        if element is not root and "data-start" in element.attributes:
-            end = _span(element)[1]
+        if element is not root and (
+            "data-start" in element.attributes or element.host not in (-1, root.index)
+        ):
+            end = _span(element, times)[1]
             if end is not None:
                 ends.append((end, element))
         if element.tag == "audio":
             holder, src = _audio_source(element, sources)
             if "src" not in holder.unknown:
-                audio.append(_audio(element, resolve_audio(holder, src)))
+                audio.append(_audio(element, resolve_audio(holder, src), times))
     duration_from = "root" if duration is not None else "elements" if ends else ""
     if duration is None and ends:
         duration, last = max(ends, key=lambda pair: pair[0])

@@ -10,7 +10,16 @@ import json
 from functools import cache
 from importlib.resources import files
 
-PAGE_FILES = ("clock.js", "touched.js", "timed.js", "looks.js", "layers.js", "explain.js", "page.js")
+PAGE_FILES = (
+    "clock.js",
+    "touched.js",
+    "timed.js",
+    "variables.js",
+    "looks.js",
+    "layers.js",
+    "explain.js",
+    "page.js",
+)
 WORKER_FILES = ("clock.js", "worker.js")
 
 

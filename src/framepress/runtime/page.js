@@ -112,7 +112,7 @@ function pendingResources() {
 function missingTimelines() {
   if (document.querySelector("[data-no-timeline]")) return [];
   const there = new Set(registeredTimelines().map(([id]) => id));
-  return [...document.querySelectorAll("[data-composition-id]")]
+  return [...document.querySelectorAll("[data-composition-id]:not([data-framepress-inner])")]
     .map((element) => element.getAttribute("data-composition-id"))
     .filter((id) => !there.has(id));
 }
@@ -143,6 +143,7 @@ function begin() {
   page.root = findRoot();
   adoptSheets();
   if (page.root && window === window.top) prepareRoot(page.root);
+  prepareInnerRoots();
   findTimed(page.root);
   showTimed(0);
   for (const element of document.querySelectorAll("*")) if (element.shadowRoot) shadowRoots.add(element.shadowRoot);
@@ -241,7 +242,9 @@ watchErrors();
 watchTouches();
 watchShadowRoots(observe);
 closeDoors();
+installVariables();
 Object.defineProperty(window, "__framepress", { value: Object.freeze({
+  declare, nested,
   looks, namesAt, setLayers, showLayer, restLook, elementsAt, seenAt, effectsAt,
   status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
 }) });
