@@ -101,7 +101,6 @@ def test_a_bad_root_is_refused(tmp_path: Path, attributes: str) -> None:
 
 
 BODY_ERRORS = {
-    '<video src="a.mp4"></video>': "video-not-yet",
     '<div data-composition-src="b.html"></div>': "nested-missing",
     '<div data-composition-src="../b.html"></div>': "nested-src",
     '<div data-composition-src="{{$X}}"></div>': "nested-src",

@@ -23,6 +23,7 @@ from framepress.html_parts import Scan, placer
 from framepress.html_scan import scan
 from framepress.keys import composition_digest, digest_bytes, digest_file
 from framepress.page_facts import AudioElement, PageFacts, read_page
+from framepress.page_videos import with_stand_ins
 from framepress.pieces import Placer
 from framepress.references import relative_path, static_files
 from framepress.relative_starts import with_plain_starts
@@ -181,17 +182,19 @@ class Composition:
         return read_page(elements, self.name, self._audio_path)
 
     def _audio_path(self, element: Element, src: str) -> str:
-        shown = "the address of this sound" if "src" in element.from_row else f'"{src[:100]}"'
+        noun = "video" if element.tag == "video" else "sound"
+        shown = f"the address of this {noun}" if "src" in element.from_row else f'"{src[:100]}"'
         try:
             relative = relative_path(src, "")
         except ValueError as error:
             raise CompositionError(
-                f"{element.place}: {shown} is not a path inside the folder of {self.name}.", rule="audio-src"
+                f"{element.place}: {shown} is not a path inside the folder of {self.name}.",
+                rule="video-src" if noun == "video" else "audio-src",
             ) from error
         if relative is None:
             raise CompositionError(
-                f"{element.place}: {shown} is not a file; put the sound into the folder of {self.name}.",
-                rule="audio-src",
+                f"{element.place}: {shown} is not a file; put the {noun} into the folder of {self.name}.",
+                rule="video-src" if noun == "video" else "audio-src",
             )
         return relative
 
@@ -227,6 +230,7 @@ class Composition:
             facts = self._read(template, completed)
             self._check_shape(template.page, html)
         html = with_plain_starts(html, placer(self.name, html))
+        html = with_stand_ins(html, facts.videos, placer(self.name, html))
         return Document(html=html, **{one.name: getattr(facts, one.name) for one in fields(facts)})
 
     def _read_finished(self, html: str) -> PageFacts:

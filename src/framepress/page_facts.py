@@ -49,6 +49,20 @@ class AudioElement:
     trim_start: Fraction
     loop: bool
     line: int
+    of_video: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VideoElement:
+    """A video. Times are seconds of the clip, `trim_start` of the file; `src` is relative to the folder."""
+
+    src: str
+    start: Fraction
+    end: Fraction | None
+    speed: Fraction
+    trim_start: Fraction
+    loop: bool
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,7 @@ class PageFacts:
             while timelines and animations may end later; empty if unknown.
         background: data-bg, or None.
         seed: data-seed, or None: the composition's digest seeds.
+        audio: sounds, those of videos too. videos: in document order.
         has_timeline_wait: registered timelines are waited for (no data-no-timeline).
     """
 
@@ -75,6 +90,7 @@ class PageFacts:
     seed: str | None
     has_timeline_wait: bool
     audio: tuple[AudioElement, ...]
+    videos: tuple[VideoElement, ...] = ()
 
 
 def _read(
@@ -157,6 +173,13 @@ def _audio(element: Element, src: str, times: Times) -> AudioElement:
         trim_start=trim or Fraction(0),
         loop=_has(element, "loop", "data-loop"),
         line=element.line,
+        of_video=element.tag == "video",
+    )
+
+
+def _video(sound: AudioElement) -> VideoElement:
+    return VideoElement(
+        sound.src, sound.start, sound.end, sound.speed, sound.trim_start, sound.loop, sound.line
     )
 
 
@@ -167,16 +190,9 @@ def _audio_source(element: Element, sources: Mapping[int, list[Element]]) -> tup
         if src is not None and (src.strip() or "src" in candidate.unknown):
             return candidate, src
     raise CompositionError(
-        f"{element.place}: <audio> names no file; give it a src, or a <source> inside.", rule="audio-src"
+        f"{element.place}: <{element.tag}> names no file; give it a src, or a <source> inside.",
+        rule=f"{element.tag}-src",
     )
-
-
-def _check_supported(element: Element) -> None:
-    if element.tag == "video":
-        raise CompositionError(
-            f"{element.place}: <video> elements are not supported yet; use pictures and <audio>.",
-            rule="video-not-yet",
-        )
 
 
 def read_page(
@@ -191,8 +207,6 @@ def read_page(
     Raises:
         CompositionError: with place, found and expected.
     """
-    for element in elements:
-        _check_supported(element)
     root = find_root(elements, file_name)
     width = _read(root, ("data-width",), parse_size, _SIZE)
     height = _read(root, ("data-height",), parse_size, _SIZE)
@@ -203,7 +217,9 @@ def read_page(
         if element.tag == "source":
             sources.setdefault(element.parent, []).append(element)
     times = Times(elements, root)
-    ends, audio = [], []
+    ends: list[tuple[Fraction, Element]] = []
+    audio: list[AudioElement] = []
+    videos: list[VideoElement] = []
     for element in elements:
         if element is not root and (
             "data-start" in element.attributes or element.host not in (-1, root.index)
@@ -211,10 +227,12 @@ def read_page(
             end = _span(element, times)[1]
             if end is not None:
                 ends.append((end, element))
-        if element.tag == "audio":
+        if element.tag in ("audio", "video"):
             holder, src = _audio_source(element, sources)
             if "src" not in holder.unknown:
                 audio.append(_audio(element, resolve_audio(holder, src), times))
+                if element.tag == "video":
+                    videos.append(_video(audio[-1]))
     duration_from = "root" if duration is not None else "elements" if ends else ""
     if duration is None and ends:
         duration, last = max(ends, key=lambda pair: pair[0])
@@ -232,4 +250,5 @@ def read_page(
         seed=root.attributes.get("data-seed"),
         has_timeline_wait="data-no-timeline" not in root.attributes,
         audio=tuple(audio),
+        videos=tuple(videos),
     )

@@ -12,6 +12,7 @@ from framepress import runtime
 from framepress.errors import PageError
 from framepress.page_requests import PageRequests
 from framepress.page_troubles import Trouble, raise_troubles
+from framepress.page_videos import NO_VIDEOS, PageVideos
 from framepress.rects import Rect
 from framepress.site import Site
 from framepress.tab import PUMP_AFTER_S, Tab
@@ -39,6 +40,7 @@ class PageContent:
         seed: of `Math.random`.
         locale, timezone: BCP 47 and IANA names.
         values: the row's values; only used to keep them out of messages.
+        videos: the frames of its videos.
     """
 
     site: Site
@@ -51,6 +53,7 @@ class PageContent:
     locale: str
     timezone: str
     values: Mapping[str, str] = field(default_factory=dict)
+    videos: PageVideos = NO_VIDEOS
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class PageLoader:
         self._tab.values = content.values
         self._troubles.clear()
         self._configure(content)
-        self.requests.serve(content.site, content.html)
+        self.requests.serve(content.site, content.html, content.videos)
         deadline = time.monotonic() + self._ready_timeout_s
         self._navigate(content.site)
         self._get_ready(deadline)

@@ -6,6 +6,7 @@ from typing import Any
 
 from framepress.cdp import Connection
 from framepress.page_troubles import VISIBLE_KINDS, Trouble
+from framepress.page_videos import FRAME_FOLDER, NO_VIDEOS, PageVideos
 from framepress.site import Site, response_headers
 
 #: Kinds of request that count from the moment the page makes them. Of the others (the script of a worker) not
@@ -30,6 +31,7 @@ class PageRequests:
         self._session = session
         self._troubles = troubles
         self._site: Site | None = None
+        self._videos = NO_VIDEOS
         self._document = b""
         self._addresses: dict[str, str] = {}
         self.in_flight: dict[str, str] = {}
@@ -58,9 +60,10 @@ class PageRequests:
             session=session,
         )
 
-    def serve(self, site: Site, html: str) -> None:
+    def serve(self, site: Site, html: str, videos: PageVideos = NO_VIDEOS) -> None:
         """From now on answer with these files, and `html` for the document itself."""
         self._site = site
+        self._videos = videos
         self._document = html.encode("utf-8")
         self.in_flight.clear()
         self._ended.clear()
@@ -100,6 +103,11 @@ class PageRequests:
             self._answer_file(event, site, path, kind, url)
 
     def _answer_file(self, event: dict[str, Any], site: Site, path: str, kind: str, url: str) -> None:
+        if path.startswith(FRAME_FOLDER):
+            picture = self._videos.picture(path)
+            if picture is not None:
+                self._fulfil(event, picture, "image/bmp", lasting=False)
+                return
         served = site.read(path)
         if served is None:
             self._trouble("missing", kind, url)

@@ -15,6 +15,7 @@ PAGE_FILES = (
     "touched.js",
     "timed.js",
     "variables.js",
+    "videos.js",
     "looks.js",
     "layers.js",
     "explain.js",

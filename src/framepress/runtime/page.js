@@ -134,6 +134,7 @@ function collectErrors() {
   }
   for (const url of brokenImages()) errors.push({ kind: "image", message: "", url, line: 0, column: 0 });
   for (const [driver] of childDrivers()) errors.push(...driver.collectErrors());
+  errors.push(...playingVideos());
   if (page.sealed) errors.push({ kind: "frame", message: "", url: "", line: 0, column: 0 });
   return errors;
 }
@@ -192,6 +193,7 @@ function moveTo(timeS) {
   seekSvg(timeS);
   findTimed(page.root);
   showTimed(timeS);
+  seekVideos(timeS);
 }
 
 async function seek(timeS, frameIndex) {
@@ -210,6 +212,7 @@ async function seek(timeS, frameIndex) {
   await runFrameCallbacks();
   findTimed(page.root);
   showTimed(timeS);
+  seekVideos(timeS);
   noteLate(adoptAnimations(false, timeS));
   seekAnimations(timeS);
   putOnFades(timeS);
@@ -243,6 +246,7 @@ watchTouches();
 watchShadowRoots(observe);
 closeDoors();
 installVariables();
+installVideos();
 Object.defineProperty(window, "__framepress", { value: Object.freeze({
   declare, nested,
   looks, namesAt, setLayers, showLayer, restLook, elementsAt, seenAt, effectsAt,

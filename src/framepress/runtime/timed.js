@@ -98,7 +98,7 @@ function findTimed(root) {
   timed.all = [];
   for (const element of document.querySelectorAll(TIMED)) {
     if (element === root && !element.hasAttribute("data-start")) continue;
-    if (/^(AUDIO|VIDEO|SOURCE|SCRIPT|TEMPLATE)$/.test(element.tagName)) continue;
+    if (/^(AUDIO|SOURCE|SCRIPT|TEMPLATE)$/.test(element.tagName)) continue;
     let entry = known.get(element);
     if (!entry) {
       entry = readTimed(element);
