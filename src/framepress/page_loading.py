@@ -247,7 +247,9 @@ class PageLoader:
 
 
 def _timelines_may_come(status: dict[str, Any], waited_ms: float) -> bool:
-    """Whether a page that lacks a registered timeline may still register it."""
+    """Whether a page that lacks a registered timeline may still register it, or a library gets ready."""
+    if status["settling"]:
+        return waited_ms < TIMELINES_WAIT_S * 1000
     if not status["missingTimelines"] or waited_ms >= TIMELINES_WAIT_S * 1000:
         return False
     # With no timer and no animation frame pending there is nobody left to do it; a few steps let what was

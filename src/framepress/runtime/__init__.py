@@ -16,6 +16,7 @@ PAGE_FILES = (
     "timed.js",
     "variables.js",
     "videos.js",
+    "adapters.js",
     "looks.js",
     "layers.js",
     "explain.js",

@@ -123,6 +123,7 @@ function status() {
     pending: pendingResources(),
     missingTimelines: missingTimelines(),
     callbacks: callbacksAlive().length,
+    settling: settling(),
     errors: collectErrors(),
   };
 }
@@ -151,13 +152,14 @@ function begin() {
   adoptAnimations(true, 0);
   seekAnimations(0);
   seekTimelines(0);
+  seekAdapters(0);
   sleepGsapTicker();
   setClockToZero();
   for (const [driver] of childDrivers()) driver.begin();
   const box = page.root?.getBoundingClientRect();
   return {
     box: box ? [box.x, box.y, box.width, box.height] : null,
-    endS: Math.max(timedEndS(), timelinesEndS(), animationsEndS()),
+    endS: Math.max(timedEndS(), timelinesEndS(), animationsEndS(), adaptersEndS()),
     media: document.querySelectorAll("audio, video").length,
   };
 }
@@ -188,6 +190,7 @@ function moveTo(timeS) {
   adoptSheets();
   takeOffFades();
   seekTimelines(timeS);
+  seekAdapters(timeS);
   sleepGsapTicker();
   seekAnimations(timeS);
   seekSvg(timeS);
