@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -28,13 +29,13 @@ def write_video(
     """A video with a frame at each of these times. If its pixels have alpha, only the bar is opaque."""
     transparent = "a" in pixel_format
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=30)
+        stream: Any = container.add_stream(codec, rate=30)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, pixel_format
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.gop_size = 10
         if aspect is not None:
             stream.codec_context.sample_aspect_ratio = aspect
-        audio = container.add_stream("aac", rate=48000) if sound else None
+        audio: Any = container.add_stream("aac", rate=48000) if sound else None
         for number, time_s in enumerate(times_s):
             frame = av.VideoFrame.from_ndarray(
                 numbered(number, transparent), "rgba" if transparent else "rgb24"
