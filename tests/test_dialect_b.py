@@ -158,6 +158,15 @@ def test_values_scripts_styles_and_timelines_reach_their_own_composition(stage: 
     assert [tuple(later[35, x].tolist()) for x in (82, 88, 95)] == [(0, 255, 0), (255, 0, 0), (0, 255, 0)]
 
 
+@pytest.mark.browser
+def test_templates_find_the_registry_of_timelines_there(stage: Stage) -> None:
+    body = """<b id="b" style="position:absolute;width:20px;height:20px;background:#00f"></b><script>
+    window.__timelines["main"] = { pause() {}, duration: () => 1,
+      seek(t) { document.getElementById("b").style.left = 100 * t + "px"; } };</script>"""
+    [frame] = stage.stills(page(body, declared="[]"), [15])
+    assert frame[10, 60].tolist() == [0, 0, 255] and frame[10, 20].tolist() == [255, 255, 255]
+
+
 @pytest.fixture(scope="module")
 def press(browser_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
     made = Press(browser_options(browser_path, tmp_path_factory.mktemp("press")))

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import time
+import wave
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -43,6 +44,13 @@ GSAP = "gsap@3.14.2"
 #: Seconds that a template with a placeholder lasts, and the video it gets.
 TEMPLATE_S = 6
 CLIP_TIMEOUT_S = 900
+
+#: What stands in templates for the files of whoever begins with them.
+_PLACEHOLDERS = {
+    "__VIDEO_SRC__": "video.mp4",
+    "__AUDIO_SRC__": "sound.wav",
+    "__VIDEO_DURATION__": str(TEMPLATE_S),
+}
 
 _GSAP_ADDRESS = re.compile(r"""https?://[^"'\s]*/gsap(?:@[^"'/\s]*)?/(?:dist/)?gsap\.min\.js""")
 _REMOTE_URL = re.compile(r"""url\(\s*["']?https?://[^"')]*["']?\s*\)""")
@@ -85,22 +93,32 @@ def stage(project: Path, folder: Path, gsap: Path) -> Path:
     placeholder = False
     for file in folder.rglob("*.html"):
         text = file.read_text(encoding="utf-8")
-        placeholder = placeholder or "__VIDEO_" in text
+        placeholder = placeholder or any(name in text for name in _PLACEHOLDERS)
         text = _GSAP_ADDRESS.sub("gsap.min.js", text)
         text = _REMOTE_LINK.sub("", _REMOTE_URL.sub("none", text))
-        text = text.replace("__VIDEO_SRC__", "video.mp4").replace("__VIDEO_DURATION__", str(TEMPLATE_S))
+        for name, value in _PLACEHOLDERS.items():
+            text = text.replace(name, value)
         file.write_text(text, encoding="utf-8")
     shutil.copy(gsap, folder / "gsap.min.js")
     if placeholder:
         _write_video(folder / "video.mp4")
+        _write_sound(folder / "sound.wav")
     return folder
 
 
+def _tone() -> NDArray[np.float64]:
+    """A tone that rises, so that a shift shows in the correlation; 48 kHz."""
+    time_s = np.arange(TEMPLATE_S * 48000) / 48000
+    tone: NDArray[np.float64] = 0.4 * np.sin(2 * np.pi * (200 + 100 * time_s) * time_s)
+    return tone
+
+
 def _write_video(path: Path) -> None:
-    """Colours that change slowly, with a moving square."""
+    """Colours that change slowly, with a moving square, and a tone."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=30, options={"crf": "18"})
+        stream = container.add_stream("libx264", rate=30, options={"crf": "18", "g": "30"})
         stream.width, stream.height, stream.pix_fmt = 960, 540, "yuv420p"
+        sound = container.add_stream("aac", rate=48000)
         for number in range(TEMPLATE_S * 30):
             picture = np.zeros((540, 960, 3), np.uint8)
             picture[..., 0] = np.linspace(20, 200, 960).astype(np.uint8)[None]
@@ -110,6 +128,20 @@ def _write_video(path: Path) -> None:
             frame.pts, frame.time_base = number, Fraction(1, 30)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+        samples = _tone().astype(np.float32)[None]
+        for start in range(0, samples.shape[1], 1024):
+            block = av.AudioFrame.from_ndarray(samples[:, start : start + 1024].copy(), "fltp", "mono")
+            block.sample_rate, block.pts, block.time_base = 48000, start, Fraction(1, 48000)
+            container.mux(sound.encode(block))
+        container.mux(sound.encode(None))
+
+
+def _write_sound(path: Path) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(48000)
+        file.writeframes((_tone() * 32767).astype("<i2").tobytes())
 
 
 def fetch_gsap(shop: Workshop) -> Path:
@@ -118,7 +150,17 @@ def fetch_gsap(shop: Workshop) -> Path:
     file = folder / "node_modules" / "gsap" / "dist" / "gsap.min.js"
     if not file.exists():
         folder.mkdir(exist_ok=True)
-        command = ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", GSAP]
+        # Without a prefix npm would install into the folder above, which has a package.json of its own.
+        command = [
+            "npm",
+            "install",
+            "--prefix",
+            str(folder),
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            GSAP,
+        ]
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
     return file
 

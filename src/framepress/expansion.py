@@ -42,7 +42,7 @@ _DEPTH_MAX, _COUNT_MAX = 8, 200
 #: Elements whose `src` may be bound.
 _BOUND_SRC = ("img", "video", "audio", "source")
 _TOKEN = re.compile(r"(\{\{\s*\$?[^{}\x00-\x1f]{1,120}\}\})")
-_PRELUDE = re.compile(r"(?P<prelude>[^{}@;]+)(?=\{)")
+_CSS_MARKS = re.compile(r"([{};@])")
 _DOCUMENT_SELECTOR = re.compile(r"(?<![\w#.\-\[:])(?::root|html|body)(?![\w\-])")
 #: What a script of a nested composition sees as its own.
 _SCOPED = "function(window,document,__hyperframes,__timelines){"
@@ -188,7 +188,7 @@ class _Expander:
     def template_in(self, source: Source, index: int, tag: StartTag) -> tuple[Source | None, list[Edit]]:
         """An empty element whose content is a `<template>` of the same file, by its id."""
         name = tag.get("data-composition-id")
-        if not name or tag.name == "template":
+        if not name or tag.name == "template" or f"{name}-template" not in source.text:
             return None, []
         for other in source.page.tags:
             if other.name == "template" and other.get("id") == f"{name}-template":
@@ -408,7 +408,8 @@ def _around(source: Source, start: int, end: int, before: str, after: str) -> li
 def _own_selectors(css: str) -> str:
     """`html`, `body` and `:root` of a nested file mean the element that it was put into."""
 
-    def own(match: re.Match[str]) -> str:
-        return _DOCUMENT_SELECTOR.sub(":scope", match["prelude"])
-
-    return _PRELUDE.sub(own, css)
+    parts = _CSS_MARKS.split(css)
+    for index in range(0, len(parts) - 1, 2):
+        if parts[index + 1] == "{" and (index == 0 or parts[index - 1] != "@"):
+            parts[index] = _DOCUMENT_SELECTOR.sub(":scope", parts[index])
+    return "".join(parts)

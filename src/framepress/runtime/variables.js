@@ -4,6 +4,8 @@
 const variables = { own: {}, nested: {} };
 
 function installVariables() {
+  // Templates of HyperFrames write into it without making it first.
+  window.__timelines = {};
   window.__hyperframes = { getVariables: () => ({ ...variables.own }) };
 }
 
