@@ -6,7 +6,7 @@ What is not said in the HTML (timelines, animations) is not known here: the dura
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeVar
 
@@ -50,6 +50,7 @@ class AudioElement:
     loop: bool
     line: int
     of_video: bool = False
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class VideoElement:
     trim_start: Fraction
     loop: bool
     line: int
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +176,13 @@ def _audio(element: Element, src: str, times: Times) -> AudioElement:
         loop=_has(element, "loop", "data-loop"),
         line=element.line,
         of_video=element.tag == "video",
+        place=element.place.rpartition(":")[0],
     )
 
 
 def _video(sound: AudioElement) -> VideoElement:
     return VideoElement(
-        sound.src, sound.start, sound.end, sound.speed, sound.trim_start, sound.loop, sound.line
+        sound.src, sound.start, sound.end, sound.speed, sound.trim_start, sound.loop, sound.line, sound.place
     )
 
 

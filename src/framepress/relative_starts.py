@@ -104,7 +104,7 @@ class Times:
         target = self._target(element, found["name"])
         end = self.end(target)
         if end is None:
-            if target.unknown & {"data-start", "data-end", "data-duration"} or self._hangs(target):
+            if self._unknown():
                 return None
             raise CompositionError(
                 f'{element.place}: data-start refers to "{found["name"]}", which does not say when it ends; '
@@ -120,8 +120,8 @@ class Times:
             )
         return start
 
-    def _hangs(self, target: Element) -> bool:
-        """Whether an element's time hangs on something that is not known yet."""
+    def _unknown(self) -> bool:
+        """Whether any time hangs on a value that is not known yet."""
         return any(element.unknown & set(_TIMED) for element in self._elements)
 
     def _target(self, element: Element, name: str) -> Element:

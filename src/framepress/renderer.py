@@ -382,9 +382,7 @@ class Renderer:
         """The videos of a page, each opened once to see that it is whole."""
 
         def source(video: VideoElement) -> VideoFile:
-            return self._video_files.get(
-                self.composition.folder / video.src, f"{self.composition.name}:{video.line}"
-            )
+            return self._video_files.get(self.composition.folder / video.src, video.place)
 
         for video in document.videos:
             source(video)
@@ -435,7 +433,7 @@ class Renderer:
                 speed=element.speed,
                 trim_start=element.trim_start,
                 loop=element.loop,
-                place=f"{self.composition.name}:{element.line}",
+                place=element.place,
             )
             for element in clip.document.audio
             if not element.of_video or audio.has_sound(self.composition.folder / element.src)

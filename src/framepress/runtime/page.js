@@ -135,7 +135,7 @@ function collectErrors() {
   }
   for (const url of brokenImages()) errors.push({ kind: "image", message: "", url, line: 0, column: 0 });
   for (const [driver] of childDrivers()) errors.push(...driver.collectErrors());
-  errors.push(...playingVideos());
+  for (const playing of playingVideos()) errors.push(playing);
   if (page.sealed) errors.push({ kind: "frame", message: "", url: "", line: 0, column: 0 });
   return errors;
 }
