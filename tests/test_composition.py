@@ -101,11 +101,17 @@ def test_a_bad_root_is_refused(tmp_path: Path, attributes: str) -> None:
 
 
 BODY_ERRORS = {
-    '<video src="a.mp4"></video>': "video-not-yet",
-    '<div data-composition-src="b.html"></div>': "nested-not-yet",
-    "<div data-composition-variables='[]'></div>": "dialect-b-not-yet",
-    '<p data-var-text="x"></p>': "dialect-b-not-yet",
-    '<p data-start="intro + 2"></p>': "relative-start-not-yet",
+    '<div data-composition-src="b.html"></div>': "nested-missing",
+    '<div data-composition-src="../b.html"></div>': "nested-src",
+    '<div data-composition-src="{{$X}}"></div>': "nested-src",
+    "<div data-composition-variables='{}'></div>": "declarations-json",
+    "<div data-composition-variables='[{]'></div>": "declarations-json",
+    "<div data-composition-variables='[{}]'></div>": "declaration",
+    '<p data-var-text="x"></p>': "binding",
+    '<p data-start="intro + 2"></p>': "start-reference",
+    '<p id="a" data-start="a" data-duration="1"></p>': "start-circle",
+    '<p id="a" data-start="b" data-duration="1"></p><p id="b" data-start="0" data-end="9"></p>': "",
+    '<p data-start="b - 2"></p><p id="b" data-start="0" data-duration="1"></p>': "start",
     '<p data-start="-1"></p>': "start",
     '<p data-start="2" data-end="2"></p>': "end",
     '<p data-start="1" data-duration="x"></p>': "duration",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -52,6 +53,27 @@ def test_the_template_of_init_works_with_its_list_and_alone() -> None:
     document = loaded.instantiate(variant.values)
     assert (document.width, document.height) == (1280, 720)
     assert document.duration == Fraction(5)
+
+
+def test_the_lower_third_fills_in_for_every_speaker() -> None:
+    folder = CARD.parent / "lower-third"
+    assert bind_all(folder / "lower-third.html", folder / "speakers.csv") == 5
+    assert (folder / "evening.mp4").stat().st_size < 1_000_000
+
+
+def test_the_story_fills_in_for_every_runner_once_gsap_is_there(tmp_path: Path) -> None:
+    story = tmp_path / "story"
+    shutil.copytree(CARD.parent / "story", story)
+    (story / "gsap.min.js").write_text("// brought by fetch_gsap.py")
+    assert bind_all(story / "index.html", story / "runners.json") == 4
+    document = load_composition(story).instantiate({})
+    assert (document.width, document.height, document.duration) == (1080, 1920, Fraction(12))
+    assert [video.src for video in document.videos] == ["lights.mp4"]
+    # The third scene begins where the second ends, less a fifth of a second.
+    assert 'id="best" class="scene" data-start="6.8"' in document.html
+    assert not (CARD.parent / "story" / "gsap.min.js").exists() or "gsap.min.js" in (
+        CARD.parent / "story" / ".gitignore"
+    ).read_text("utf-8")
 
 
 def test_the_full_list_holds_the_rows_of_the_others_and_names_each_file_once() -> None:

@@ -60,6 +60,15 @@ class AudioSpec:
     place: str = "audio element"
 
 
+def has_sound(path: Path) -> bool:
+    """Whether a video brings sound along; one that cannot be read is told where it is decoded."""
+    try:
+        with av.open(f"file:{path.resolve()}", container_options={"protocol_whitelist": "file"}) as container:
+            return bool(container.streams.audio)
+    except (av.FFmpegError, OSError, ValueError):
+        return False
+
+
 def mix_audio(elements: Sequence[AudioSpec], duration: Fraction) -> NDArray[np.float32] | None:
     """Sum the sounds of a clip.
 

@@ -21,12 +21,16 @@ from framepress.declarations_block import read_declarations
 from framepress.elements import Element, page_elements
 from framepress.errors import CompositionError, InputError, RowValueError
 from framepress.escaping import Language, Layer, NotFitting
+from framepress.expansion import expand
 from framepress.formats import shown_values
 from framepress.html_parts import Kind, Scan, placer
 from framepress.html_scan import scan
 from framepress.keys import composition_digest, digest_bytes, digest_file
 from framepress.page_facts import AudioElement, PageFacts, read_page
+from framepress.page_videos import with_stand_ins
+from framepress.pieces import Placer
 from framepress.references import relative_path, static_files
+from framepress.relative_starts import with_plain_starts
 from framepress.template import Template
 from framepress.template_compiler import compile_template
 from framepress.timing import frame_count, scaled_size
@@ -56,7 +60,7 @@ class Composition:
     Attributes:
         path: the HTML file.
         folder: root of everything the page may load.
-        source: the HTML as read.
+        source: the HTML as read, dialect B written out (`expansion`).
         declarations: name -> declaration, in the order of the file.
         files: POSIX path relative to `folder` -> path, of the statically referenced files.
         digest: `keys.composition_digest` of the HTML and these files.
@@ -69,6 +73,7 @@ class Composition:
     files: Mapping[str, Path]
     digest: str
     cut: tuple[tuple[int, int], ...] = ()
+    place: Placer | None = field(default=None, repr=False, compare=False)
     _templates: dict[frozenset[tuple[str, str]], Template] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -112,7 +117,9 @@ class Composition:
         key = frozenset((bare, name) for bare, name in meanings.items() if name is not None)
         template = self._templates.get(key)
         if template is None:
-            template = compile_template(self.source, self.name, cut=self.cut, resolve=meanings.get)
+            template = compile_template(
+                self.source, self.name, cut=self.cut, resolve=meanings.get, source_place=self.place
+            )
             self._templates[key] = template
         return template
 
@@ -211,17 +218,19 @@ class Composition:
         return read_page(elements, self.name, self._audio_path)
 
     def _audio_path(self, element: Element, src: str) -> str:
-        shown = "the address of this sound" if "src" in element.from_row else f'"{src[:100]}"'
+        noun = "video" if element.tag == "video" else "sound"
+        shown = f"the address of this {noun}" if "src" in element.from_row else f'"{src[:100]}"'
         try:
             relative = relative_path(src, "")
         except ValueError as error:
             raise CompositionError(
-                f"{element.place}: {shown} is not a path inside the folder of {self.name}.", rule="audio-src"
+                f"{element.place}: {shown} is not a path inside the folder of {self.name}.",
+                rule="video-src" if noun == "video" else "audio-src",
             ) from error
         if relative is None:
             raise CompositionError(
-                f"{element.place}: {shown} is not a file; put the sound into the folder of {self.name}.",
-                rule="audio-src",
+                f"{element.place}: {shown} is not a file; put the {noun} into the folder of {self.name}.",
+                rule="video-src" if noun == "video" else "audio-src",
             )
         return relative
 
@@ -261,6 +270,8 @@ class Composition:
         else:
             facts = self._read(template, completed)
             self._check_shape(template.page, html)
+        html = with_plain_starts(html, placer(self.name, html))
+        html = with_stand_ins(html, facts.videos, placer(self.name, html))
         return Document(html=html, **{one.name: getattr(facts, one.name) for one in fields(facts)})
 
     def _read_finished(self, html: str) -> PageFacts:
@@ -329,16 +340,20 @@ def load_composition(path: str | Path) -> Composition:
     page = scan(source)
     if not page.tags:
         raise CompositionError(f"{file}: not HTML: there is no element in it.", rule="html-none")
-    place = placer(file.name, source)
+    _check_closed(source, page, placer(file.name, source))
+    expanded = expand(source, page, placer(file.name, source), file)
+    source, place = expanded.text, expanded.place
+    page = scan(source)
     declarations, cut = read_declarations(source, page, place)
+    declarations.update(expanded.declarations)
     _check_base(page, place)
-    _check_closed(source, page, place)
     check_attributes(source, page, place)
-    draft = Composition(file, file.parent, source, declarations, {}, "", cut)
+    draft = Composition(file, file.parent, source, declarations, {}, "", cut, place)
     template = draft.template()
     _check_conditions(draft, template)
     read_page(page_elements(template.page, template, None, template.place), file.name, draft._audio_path)
     files = static_files(file.parent, template.text, template.page, "", template.place)
+    files = dict(sorted({**files, **expanded.files}.items()))
     return replace(draft, files=files, digest=_digest(data, files))
 
 

@@ -203,11 +203,19 @@ def parse_declarations(text: str, place: Placer) -> dict[str, Declaration]:
     declarations: dict[str, Declaration] = {}
     for name, entry in _load(text, place).items():
         key = re.search(rf"{re.escape(json.dumps(name, ensure_ascii=False))}\s*:", text)
-        declarations[name] = _declaration(name, entry, place(key.start() if key else 0))
+        declarations[name] = declaration_of(name, entry, place(key.start() if key else 0))
     return declarations
 
 
-def _declaration(name: str, entry: object, where: str) -> Declaration:
+def declaration_of(name: str, entry: object, where: str) -> Declaration:
+    """One member of the block, checked in itself.
+
+    Args:
+        where: ``file:line:column``, for messages.
+
+    Raises:
+        CompositionError: it breaks a rule.
+    """
     if not _NAME.fullmatch(name):
         raise CompositionError(
             f'{where}: "{name[:100]}" is no name for a variable; expected a letter followed by '

@@ -11,9 +11,10 @@ from framepress.js_scan import PLACEHOLDER
 from framepress.template import Template, filled
 
 _MEDIA_TAGS = frozenset(("audio", "video", "source"))
-_RELEVANT = re.compile(
-    r"data-(?:width|height|composition-id|composition-src|composition-variables|var-text|var-src|start)$"
-)
+_RELEVANT = re.compile(r"data-(?:width|height|composition-id|composition-src|start|end|duration)$")
+
+#: Marks the root of a nested file, which is timed by the element that it was put into.
+INNER_ROOT = "data-framepress-inner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Element:
         place: ``file:line:column`` of the tag.
         parent: index of the parent among all start tags, or -1.
         index: index among all start tags.
+        host: index of the nearest element around it that is a composition of its own, or -1.
     """
 
     tag: str
@@ -37,6 +39,7 @@ class Element:
     parent: int = -1
     from_row: frozenset[str] = frozenset()
     unknown: frozenset[str] = frozenset()
+    host: int = -1
 
 
 def page_elements(
@@ -48,14 +51,30 @@ def page_elements(
         values: None: attributes with tokens are unknown.
     """
     elements = []
+    hosts: list[int] = []
     for index, tag in enumerate(page.tags):
+        hosts.append(_host(page, hosts, tag.parent))
         if tag.name in _MEDIA_TAGS or any(_RELEVANT.match(attribute.name) for attribute in tag.attributes):
-            elements.append(_element(index, tag, template, values, place(tag.start)))
+            elements.append(_element(index, tag, template, values, place(tag.start), hosts[index]))
     return elements
 
 
+def _host(page: Scan, hosts: list[int], parent: int) -> int:
+    """The composition that an element with this parent is in."""
+    if parent < 0:
+        return -1
+    tag = page.tags[parent]
+    is_host = tag.attribute("data-composition-id") is not None and tag.attribute(INNER_ROOT) is None
+    return parent if is_host else hosts[parent]
+
+
 def _element(
-    index: int, tag: StartTag, template: Template | None, values: Mapping[str, str] | None, where: str
+    index: int,
+    tag: StartTag,
+    template: Template | None,
+    values: Mapping[str, str] | None,
+    where: str,
+    host: int,
 ) -> Element:
     attributes: dict[str, str] = {}
     touched = []
@@ -77,4 +96,5 @@ def _element(
         parent=tag.parent,
         from_row=names_touched if values is not None else frozenset(),
         unknown=frozenset() if values is not None else names_touched,
+        host=host,
     )

@@ -24,6 +24,8 @@ _MEDIA_SUFFIX = re.compile(
     re.IGNORECASE,
 )
 
+#: What a pattern may name besides columns.
+_OWN_NAMES = ("@row", "@index", "@key")
 _PATTERN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -106,8 +108,8 @@ def check_out_name(pattern: str, columns: Iterable[str]) -> None:
                 f'--out-name "{pattern}": a brace stands alone. Write {{column}}, or {{{{ for the brace.',
                 rule="out-name",
             )
-        if match[0] not in ("{{", "}}") and match[1] not in ("@row", "@key") and match[1] not in names:
-            near = difflib.get_close_matches(match[1], [*names, "@row", "@key"], n=1)
+        if match[0] not in ("{{", "}}") and match[1] not in _OWN_NAMES and match[1] not in names:
+            near = difflib.get_close_matches(match[1], [*names, *_OWN_NAMES], n=1)
             hint = f' Did you mean "{near[0]}"?' if near else ""
             raise UsageError(f'--out-name: the list has no column "{match[1]}".{hint}', rule="out-name")
 
@@ -118,7 +120,7 @@ def format_out_name(pattern: str, columns: Mapping[str, str], row: int, key: str
     Args:
         columns: the row's values as text. Slashes, backslashes and control characters in them become
             ``_``, so that a value cannot make a folder; those of the pattern itself may.
-        row: ``{@row}``. key: ``{@key}``.
+        row: ``{@row}``, from 1; ``{@index}`` counts from 0. key: ``{@key}``.
 
     Raises:
         UsageError: as `check_out_name`.
@@ -128,8 +130,8 @@ def format_out_name(pattern: str, columns: Mapping[str, str], row: int, key: str
     def replacement(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):
             return match[0][0]
-        if match[1] in ("@row", "@key"):
-            return str(row) if match[1] == "@row" else key
+        if match[1] in _OWN_NAMES:
+            return {"@row": str(row), "@index": str(row - 1), "@key": key}[match[1]]
         return re.sub(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]", "_", columns[match[1]])
 
     return _PATTERN.sub(replacement, pattern)

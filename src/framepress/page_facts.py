@@ -5,14 +5,14 @@ What is not said in the HTML (timelines, animations) is not known here: the dura
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeVar
 
 from framepress.elements import Element
 from framepress.errors import CompositionError
+from framepress.relative_starts import Times
 from framepress.timing import (
     DURATION_S_MAX,
     FPS_MAX,
@@ -49,6 +49,22 @@ class AudioElement:
     trim_start: Fraction
     loop: bool
     line: int
+    of_video: bool = False
+    place: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoElement:
+    """A video. Times are seconds of the clip, `trim_start` of the file; `src` is relative to the folder."""
+
+    src: str
+    start: Fraction
+    end: Fraction | None
+    speed: Fraction
+    trim_start: Fraction
+    loop: bool
+    line: int
+    place: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +79,7 @@ class PageFacts:
             while timelines and animations may end later; empty if unknown.
         background: data-bg, or None.
         seed: data-seed, or None: the composition's digest seeds.
+        audio: sounds, those of videos too. videos: in document order.
         has_timeline_wait: registered timelines are waited for (no data-no-timeline).
     """
 
@@ -75,6 +92,7 @@ class PageFacts:
     seed: str | None
     has_timeline_wait: bool
     audio: tuple[AudioElement, ...]
+    videos: tuple[VideoElement, ...] = ()
 
 
 def _read(
@@ -125,27 +143,9 @@ def find_root(elements: Sequence[Element], file_name: str) -> Element:
     )
 
 
-def _start(element: Element) -> Fraction | None:
-    text = element.attributes.get("data-start", "")
-    if (
-        "data-start" not in element.unknown
-        and parse_seconds(text) is None
-        and re.match(r"\s*[A-Za-z_]", text)
-    ):
-        raise CompositionError(
-            f"{element.place}: data-start refers to an element; that is not supported yet. Write seconds.",
-            rule="relative-start-not-yet",
-        )
-    return _read(element, ("data-start",), parse_seconds, "seconds, 0 or more, such as 1.5")
-
-
-def _span(element: Element) -> tuple[Fraction | None, Fraction | None]:
-    """Start and end; None where absent or unknown."""
-    start = _start(element)
-    end = _read(element, ("data-end",), parse_seconds, "seconds, such as 4.5")
-    if end is None:
-        length = _read(element, ("data-duration",), parse_length, _LENGTH)
-        end = None if length is None or start is None else start + length
+def _span(element: Element, times: Times) -> tuple[Fraction | None, Fraction | None]:
+    """Start and end in the clip; None where absent or unknown."""
+    start, end = times.start(element), times.end(element)
     if start is not None and end is not None and end <= start:
         raise CompositionError(
             f"{element.place}: the element ends at or before its start; expected data-end after data-start.",
@@ -154,8 +154,8 @@ def _span(element: Element) -> tuple[Fraction | None, Fraction | None]:
     return start, end
 
 
-def _audio(element: Element, src: str) -> AudioElement:
-    start, end = _span(element)
+def _audio(element: Element, src: str, times: Times) -> AudioElement:
+    start, end = _span(element, times)
     volume = _read(element, ("data-volume",), within(Fraction(0), VOLUME_MAX), "a number from 0 to 3.98")
     speed = _read(
         element,
@@ -175,6 +175,14 @@ def _audio(element: Element, src: str) -> AudioElement:
         trim_start=trim or Fraction(0),
         loop=_has(element, "loop", "data-loop"),
         line=element.line,
+        of_video=element.tag == "video",
+        place=element.place.rpartition(":")[0],
+    )
+
+
+def _video(sound: AudioElement) -> VideoElement:
+    return VideoElement(
+        sound.src, sound.start, sound.end, sound.speed, sound.trim_start, sound.loop, sound.line, sound.place
     )
 
 
@@ -185,29 +193,9 @@ def _audio_source(element: Element, sources: Mapping[int, list[Element]]) -> tup
         if src is not None and (src.strip() or "src" in candidate.unknown):
             return candidate, src
     raise CompositionError(
-        f"{element.place}: <audio> names no file; give it a src, or a <source> inside.", rule="audio-src"
+        f"{element.place}: <{element.tag}> names no file; give it a src, or a <source> inside.",
+        rule=f"{element.tag}-src",
     )
-
-
-def _check_supported(element: Element) -> None:
-    if element.tag == "video":
-        raise CompositionError(
-            f"{element.place}: <video> elements are not supported yet; use pictures and <audio>.",
-            rule="video-not-yet",
-        )
-    if "data-composition-src" in element.attributes:
-        raise CompositionError(
-            f"{element.place}: nested compositions (data-composition-src) are not supported yet; "
-            "put its content into this file.",
-            rule="nested-not-yet",
-        )
-    for name in ("data-composition-variables", "data-var-text", "data-var-src"):
-        if name in element.attributes:
-            raise CompositionError(
-                f"{element.place}: {name} is not supported yet; declare variables in "
-                '<script type="application/hyperframes-vars"> and use {{$NAME}}.',
-                rule="dialect-b-not-yet",
-            )
 
 
 def read_page(
@@ -222,8 +210,6 @@ def read_page(
     Raises:
         CompositionError: with place, found and expected.
     """
-    for element in elements:
-        _check_supported(element)
     root = find_root(elements, file_name)
     width = _read(root, ("data-width",), parse_size, _SIZE)
     height = _read(root, ("data-height",), parse_size, _SIZE)
@@ -233,16 +219,23 @@ def read_page(
     for element in elements:
         if element.tag == "source":
             sources.setdefault(element.parent, []).append(element)
-    ends, audio = [], []
+    times = Times(elements, root)
+    ends: list[tuple[Fraction, Element]] = []
+    audio: list[AudioElement] = []
+    videos: list[VideoElement] = []
     for element in elements:
-        if element is not root and "data-start" in element.attributes:
-            end = _span(element)[1]
+        if element is not root and (
+            "data-start" in element.attributes or element.host not in (-1, root.index)
+        ):
+            end = _span(element, times)[1]
             if end is not None:
                 ends.append((end, element))
-        if element.tag == "audio":
+        if element.tag in ("audio", "video"):
             holder, src = _audio_source(element, sources)
             if "src" not in holder.unknown:
-                audio.append(_audio(element, resolve_audio(holder, src)))
+                audio.append(_audio(element, resolve_audio(holder, src), times))
+                if element.tag == "video":
+                    videos.append(_video(audio[-1]))
     duration_from = "root" if duration is not None else "elements" if ends else ""
     if duration is None and ends:
         duration, last = max(ends, key=lambda pair: pair[0])
@@ -260,4 +253,5 @@ def read_page(
         seed=root.attributes.get("data-seed"),
         has_timeline_wait="data-no-timeline" not in root.attributes,
         audio=tuple(audio),
+        videos=tuple(videos),
     )

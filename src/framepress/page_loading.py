@@ -12,6 +12,7 @@ from framepress import runtime
 from framepress.errors import PageError
 from framepress.page_requests import PageRequests
 from framepress.page_troubles import Trouble, raise_troubles
+from framepress.page_videos import NO_VIDEOS, PageVideos
 from framepress.rects import Rect
 from framepress.site import Site
 from framepress.tab import PUMP_AFTER_S, Tab
@@ -40,6 +41,7 @@ class PageContent:
         locale, timezone: BCP 47 and IANA names.
         values: the row's values; only used to keep them out of messages.
         remote: canonical address of another host -> digest of the file that stands for it.
+        videos: the frames of its videos.
     """
 
     site: Site
@@ -53,6 +55,7 @@ class PageContent:
     timezone: str
     values: Mapping[str, str] = field(default_factory=dict)
     remote: Mapping[str, str] = field(default_factory=dict)
+    videos: PageVideos = NO_VIDEOS
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,7 @@ class PageLoader:
         self._tab.values = content.values
         self._troubles.clear()
         self._configure(content)
-        self.requests.serve(content.site, content.html, content.remote)
+        self.requests.serve(content.site, content.html, content.remote, content.videos)
         deadline = time.monotonic() + self._ready_timeout_s
         self._navigate(content.site)
         self._get_ready(deadline)
@@ -246,7 +249,9 @@ class PageLoader:
 
 
 def _timelines_may_come(status: dict[str, Any], waited_ms: float) -> bool:
-    """Whether a page that lacks a registered timeline may still register it."""
+    """Whether a page that lacks a registered timeline may still register it, or a library gets ready."""
+    if status["settling"]:
+        return waited_ms < TIMELINES_WAIT_S * 1000
     if not status["missingTimelines"] or waited_ms >= TIMELINES_WAIT_S * 1000:
         return False
     # With no timer and no animation frame pending there is nobody left to do it; a few steps let what was

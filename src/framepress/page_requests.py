@@ -7,6 +7,7 @@ from typing import Any
 
 from framepress.cdp import Connection
 from framepress.page_troubles import VISIBLE_KINDS, Trouble
+from framepress.page_videos import FRAME_FOLDER, NO_VIDEOS, PageVideos
 from framepress.remote_addresses import canonical_address
 from framepress.site import Served, Site, response_headers
 
@@ -32,6 +33,7 @@ class PageRequests:
         self._session = session
         self._troubles = troubles
         self._site: Site | None = None
+        self._videos = NO_VIDEOS
         self._document = b""
         self._remote: Mapping[str, str] = {}
         self._addresses: dict[str, str] = {}
@@ -61,14 +63,22 @@ class PageRequests:
             session=session,
         )
 
-    def serve(self, site: Site, html: str, remote: Mapping[str, str]) -> None:
+    def serve(
+        self,
+        site: Site,
+        html: str,
+        remote: Mapping[str, str],
+        videos: PageVideos = NO_VIDEOS,
+    ) -> None:
         """From now on answer with these files, and `html` for the document itself.
 
         Args:
             remote: canonical address of another host -> digest of the file that stands for it.
+            videos: the frames of the page's videos.
         """
         self._site = site
         self._remote = remote
+        self._videos = videos
         self._document = html.encode("utf-8")
         self.in_flight.clear()
         self._ended.clear()
@@ -111,6 +121,11 @@ class PageRequests:
             self._answer_file(event, site, path, kind, url)
 
     def _answer_file(self, event: dict[str, Any], site: Site, path: str, kind: str, url: str) -> None:
+        if path.startswith(FRAME_FOLDER):
+            picture = self._videos.picture(path)
+            if picture is not None:
+                self._fulfil(event, picture, "image/bmp", lasting=False)
+                return
         self._answer(event, site.read(path), kind, url, lasting=path in site.lasting)
 
     def _answer(

@@ -106,6 +106,7 @@ def _rule(trouble: Trouble) -> str:
         "image": "broken-image",
         "navigation": "page-navigated",
         "frame": "sealed-frame",
+        "video": "video-unbound",
     }.get(kind, kind)
 
 
@@ -139,6 +140,10 @@ _SENTENCES = {
     "font": "{entry}: the font {message} could not be read; is it a font file?",
     "image": "{entry}: the image {name} could not be read; is it an image file?",
     "broken": "{entry}: the image {name} could not be read; is it an image file?",
+    "video": (
+        "{entry}: a video plays by its own clock: it was made by a script, or stands in a frame. Write "
+        "<video src> into the composition itself, so that its frames can follow the clip."
+    ),
     "frame": (
         "{entry}: a frame is sealed off from its page (no allow-same-origin, or a data: address) "
         "and cannot be moved in time with it. Unseal it, or take a file of the composition's folder."

@@ -31,6 +31,8 @@ from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, Plan
 from framepress.frames_to_segments import EncodedFrames, encode_frames
 from framepress.orders import SurveyOrder
 from framepress.page import PageContent, PageInfo
+from framepress.page_facts import VideoElement
+from framepress.page_videos import PageVideos
 from framepress.plan import Plan
 from framepress.planned import LoadedPlan, check_rest, encode_planned
 from framepress.provenance import Demands, Reuse
@@ -43,6 +45,7 @@ from framepress.store import ANY_WILL_DO, Store
 from framepress.streams import AudioTrack
 from framepress.survey import Survey
 from framepress.survey_bench import NoPlan, Workbench, keep_plain_frames
+from framepress.video_frames import VideoFile, VideoFiles
 from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
 
@@ -146,6 +149,7 @@ class Renderer:
         self.warm = WarmPage(browser_options, limits)
         self._shelf = Shelf(pieces, composition.digest, settings) if pieces is not None else None
         self._sounds: OrderedDict[Hashable, AudioTrack] = OrderedDict()
+        self._video_files = VideoFiles()
         self._site = Site(
             composition.folder,
             composition.path.relative_to(composition.folder).as_posix(),
@@ -158,6 +162,7 @@ class Renderer:
     def close(self) -> None:
         """End the browser and remove temporary files."""
         self.warm.drop()
+        self._video_files.close()
         remove_folder(self.folder)
 
     # ---- a whole row ----------------------------------------------------------------------------
@@ -373,6 +378,7 @@ class Renderer:
             timezone=self.settings.timezone,
             values={name: value for name, value in variant.values.items() if not is_own_name(name)},
             remote={path: digest for path, digest in variant.files.items() if is_remote(path)},
+            videos=self._videos_of(document),
         )
         with self.warm.guard() as page:
             info = page.open(content)
@@ -387,6 +393,16 @@ class Renderer:
         )
         duration = self._duration(document, info)
         return Clip(document, encoder, fps, frame_count(duration, fps))
+
+    def _videos_of(self, document: Document) -> PageVideos:
+        """The videos of a page, each opened once to see that it is whole."""
+
+        def source(video: VideoElement) -> VideoFile:
+            return self._video_files.get(self.composition.folder / video.src, video.place)
+
+        for video in document.videos:
+            source(video)
+        return PageVideos(document.videos, source)
 
     def encode(
         self,
@@ -433,9 +449,10 @@ class Renderer:
                 speed=element.speed,
                 trim_start=element.trim_start,
                 loop=element.loop,
-                place=f"{self.composition.name}:{element.line}",
+                place=element.place,
             )
             for element in clip.document.audio
+            if not element.of_video or audio.has_sound(self.composition.folder / element.src)
         ]
         duration = clip.frame_count / clip.fps
         key = (duration, *((spec, _version(spec.path)) for spec in specs))

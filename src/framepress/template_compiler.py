@@ -257,6 +257,7 @@ def compile_template(
     *,
     cut: Iterable[tuple[int, int]] = (),
     resolve: Callable[[str], str | None] = lambda name: None,
+    source_place: Callable[[int], str] | None = None,
 ) -> Template:
     """Find and judge all tokens of a file.
 
@@ -265,9 +266,11 @@ def compile_template(
         file_name: for messages.
         cut: ``(start, end)`` of what is left out, in order.
         resolve: the variable that a bare ``{{name}}`` means, or None if it is literal text.
+        source_place: turns an offset in the source into ``file:line:column``; None: it is the file itself.
 
     Raises:
         CompositionError: a token is malformed or stands where no value may.
     """
-    text, tokens, place = replace_tokens(source, placer(file_name, source), cut=cut, resolve=resolve)
+    source_place = source_place or placer(file_name, source)
+    text, tokens, place = replace_tokens(source, source_place, cut=cut, resolve=resolve)
     return _Compiler(text, scan(text), tokens, place).run()

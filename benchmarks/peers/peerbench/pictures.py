@@ -8,7 +8,7 @@ likewise.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -88,6 +88,16 @@ def compare_clip(path: Path, references: Mapping[int, Path]) -> Closeness:
     return Closeness(
         len(luma_db), _mean(luma_db), min(luma_db), _mean(rgb_db), min(rgb_db), _mean(ssims), min(ssims)
     )
+
+
+def rgb_frames(path: Path, wanted: Collection[int]) -> dict[int, Plane]:
+    """Some frames of a clip by index: RGB, float32, shape (height, width, 3), 0..255."""
+    with av.open(str(path)) as container:
+        return {
+            index: _decode(frame)[1].astype(np.float32)
+            for index, frame in enumerate(container.decode(video=0))
+            if index in wanted
+        }
 
 
 def compare_references(first: Mapping[int, Path], second: Mapping[int, Path]) -> tuple[float, float]:

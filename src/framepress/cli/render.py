@@ -16,6 +16,8 @@ EXAMPLES = """Examples:
   framepress render card.html --out asha.mp4 --vars name=Asha points=1284
   framepress render card.html --variants people.csv --out-dir out/ --workers 4
   framepress render card.html --variants people.csv --out-name "{user_id}.mp4" --results results.csv
+  framepress render my-project/ --variables '{"name": "Asha"}' --output asha.mp4
+  framepress render my-project/ --batch rows.json --output "renders/{name}.mp4"
   framepress render card.html --still 2.5 --out look.png --vars name=Asha
   framepress render card.html --variants 'part-*.csv.gz' --encoding windows-1252
   framepress render card.html --variants "select * from 'people.parquet' where points > 9"
@@ -81,7 +83,9 @@ OutDir = Annotated[
 ]
 OutName = Annotated[
     str | None,
-    typer.Option(help='File names of rows without "out": {column}, {@row}, {@key}.  [default: {@key}.mp4]'),
+    typer.Option(
+        help='File names of rows without "out": {column}, {@row}, {@index}, {@key}.  [default: {@key}.mp4]'
+    ),
 ]
 IdColumn = Annotated[
     str | None, typer.Option("--id", metavar="COLUMN", help="Column that names a row in results.")

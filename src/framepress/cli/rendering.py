@@ -73,7 +73,24 @@ def _run(options: Options) -> int:
         return _run_local(replace(options, composition=composition))
 
 
+def _with_list_output(options: Options) -> Options:
+    """``--output "renders/{name}.mp4"`` of a list, as in HyperFrames, is a folder and a pattern."""
+    pattern = options.out
+    if options.variants is None or not pattern or "{" not in pattern:
+        return options
+    folder, _, name = pattern.rpartition("/") if "{" not in pattern.rpartition("/")[0] else ("", "", pattern)
+    if options.out_dir is not None or options.out_name is not None:
+        raise UsageError(
+            "--output with {placeholders} names the folder and the files of a list; leave --out-dir and "
+            "--out-name out.",
+            rule="output-twice",
+        )
+    name = name.replace("{index}", "{@index}")
+    return replace(options, out=None, out_dir=folder or ".", out_name=name)
+
+
 def _run_local(options: Options) -> int:
+    options = _with_list_output(options)
     settings = settings_of(options)
     limits = run_limits(frame_timeout_s=options.frame_timeout)
     reuse = reuse_level(options.reuse, os.environ)

@@ -18,6 +18,10 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 #: the longest literal and an escape with its quote are shorter.
 _TAIL = 16
 
+#: The head of ``{"rows": [...]}``, and how many characters are looked at for it.
+_ROWS_MEMBER = re.compile(r'\{[ \t\r\n]*"rows"[ \t\r\n]*:[ \t\r\n]*(?=\[)')
+_HEAD_CHARACTERS = 200
+
 
 class JsonLines(RowSource):
     """One object per line; blank lines are passed over. Every fault is its line's own."""
@@ -75,6 +79,7 @@ class JsonArray(RowSource):
         self._counted = 0
 
     def _rows(self) -> Iterator[Row | BadRow]:
+        wrapped = self._opens_object()
         if self._next_sign() != "[":
             raise self._error(
                 "expected an array of rows, [{...}, ...]; one object per line belongs in a file named .jsonl."
@@ -96,8 +101,23 @@ class JsonArray(RowSource):
                 self._at += 1
                 if sign == "]":
                     break
+        if wrapped:
+            if self._next_sign() != "}":
+                raise self._error('expected } after the array of "rows"; other members are not known.')
+            self._at += 1
         if self._next_sign():
             raise self._error("there is more after the array's closing bracket.")
+
+    def _opens_object(self) -> bool:
+        """Whether the array is the member "rows" of an object, as HyperFrames has it; steps into it then."""
+        if self._next_sign() != "{":
+            return False
+        while len(self._text) - self._at < _HEAD_CHARACTERS and self._fill():
+            pass
+        head = _ROWS_MEMBER.match(self._text, self._at)
+        if head is not None:
+            self._at = head.end()
+        return head is not None
 
     def _element(self, element: ElementParser, number: int) -> Row | BadRow:
         sign = self._next_sign()

@@ -112,7 +112,7 @@ function pendingResources() {
 function missingTimelines() {
   if (document.querySelector("[data-no-timeline]")) return [];
   const there = new Set(registeredTimelines().map(([id]) => id));
-  return [...document.querySelectorAll("[data-composition-id]")]
+  return [...document.querySelectorAll("[data-composition-id]:not([data-framepress-inner])")]
     .map((element) => element.getAttribute("data-composition-id"))
     .filter((id) => !there.has(id));
 }
@@ -123,6 +123,7 @@ function status() {
     pending: pendingResources(),
     missingTimelines: missingTimelines(),
     callbacks: callbacksAlive().length,
+    settling: settling(),
     errors: collectErrors(),
   };
 }
@@ -134,6 +135,7 @@ function collectErrors() {
   }
   for (const url of brokenImages()) errors.push({ kind: "image", message: "", url, line: 0, column: 0 });
   for (const [driver] of childDrivers()) errors.push(...driver.collectErrors());
+  for (const playing of playingVideos()) errors.push(playing);
   if (page.sealed) errors.push({ kind: "frame", message: "", url: "", line: 0, column: 0 });
   return errors;
 }
@@ -143,19 +145,21 @@ function begin() {
   page.root = findRoot();
   adoptSheets();
   if (page.root && (window === window.top || config.preview)) prepareRoot(page.root);
+  prepareInnerRoots();
   findTimed(page.root);
   showTimed(0);
   for (const element of document.querySelectorAll("*")) if (element.shadowRoot) shadowRoots.add(element.shadowRoot);
   adoptAnimations(true, 0);
   seekAnimations(0);
   seekTimelines(0);
+  seekAdapters(0);
   sleepGsapTicker();
   setClockToZero();
   for (const [driver] of childDrivers()) driver.begin();
   const box = page.root?.getBoundingClientRect();
   return {
     box: box ? [box.x, box.y, box.width, box.height] : null,
-    endS: Math.max(timedEndS(), timelinesEndS(), animationsEndS()),
+    endS: Math.max(timedEndS(), timelinesEndS(), animationsEndS(), adaptersEndS()),
     media: document.querySelectorAll("audio, video").length,
   };
 }
@@ -186,11 +190,13 @@ function moveTo(timeS) {
   adoptSheets();
   takeOffFades();
   seekTimelines(timeS);
+  seekAdapters(timeS);
   sleepGsapTicker();
   seekAnimations(timeS);
   seekSvg(timeS);
   findTimed(page.root);
   showTimed(timeS);
+  seekVideos(timeS);
 }
 
 async function seek(timeS, frameIndex) {
@@ -209,6 +215,7 @@ async function seek(timeS, frameIndex) {
   await runFrameCallbacks();
   findTimed(page.root);
   showTimed(timeS);
+  seekVideos(timeS);
   noteLate(adoptAnimations(false, timeS));
   seekAnimations(timeS);
   putOnFades(timeS);
@@ -242,7 +249,10 @@ watchErrors();
 watchTouches();
 watchShadowRoots(observe);
 closeDoors();
+installVariables();
+installVideos();
 Object.defineProperty(window, "__framepress", { value: Object.freeze({
+  declare, nested,
   looks, namesAt, setLayers, showLayer, restLook, elementsAt, seenAt, effectsAt,
   layoutFacts, standing, hideText, clustersOf, missingGlyphs, showClusters, hideClusters,
   status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,

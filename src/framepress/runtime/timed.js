@@ -52,6 +52,19 @@ function prepareRoot(root) {
   if (background) sheets.defaults.cssRules[1].style.background = background;
 }
 
+// The root of a nested file has the size that it says, unless the author's rules say otherwise.
+function prepareInnerRoots() {
+  for (const inner of document.querySelectorAll("[data-framepress-inner]")) {
+    const key = inner.closest("[data-framepress-nested]").getAttribute("data-framepress-nested");
+    const selector = `:where([data-framepress-nested="${key}"] > [data-framepress-inner])`;
+    const rule = sheets.defaults.cssRules[sheets.defaults.insertRule(`${selector} { position: relative; overflow: hidden; }`)];
+    for (const side of ["width", "height"]) {
+      const pixels = Number(inner.getAttribute(`data-${side}`));
+      if (pixels > 0) rule.style[side] = `${pixels}px`;
+    }
+  }
+}
+
 // ---- timed elements -----------------------------------------------------------------------------
 
 const TIMED = "[data-start], [data-end], [data-duration]";
@@ -85,7 +98,7 @@ function findTimed(root) {
   timed.all = [];
   for (const element of document.querySelectorAll(TIMED)) {
     if (element === root && !element.hasAttribute("data-start")) continue;
-    if (/^(AUDIO|VIDEO|SOURCE|SCRIPT|TEMPLATE)$/.test(element.tagName)) continue;
+    if (/^(AUDIO|SOURCE|SCRIPT|TEMPLATE)$/.test(element.tagName)) continue;
     let entry = known.get(element);
     if (!entry) {
       entry = readTimed(element);
