@@ -56,6 +56,8 @@ class BandEncoder:
         self._frames: list[int | None] = []
         self._fed = 0
         self._repeats = 0
+        #: Frames that the encoder was spared.
+        self.spared = 0
 
     def add(self, picture: Picture) -> None:
         """The next frame: the lines `Band.lines` of the whole picture. It may be used again afterwards.
@@ -77,6 +79,7 @@ class BandEncoder:
             self._fed += 1
         else:
             self._frames.append(None)
+            self.spared += 1
 
     def finish(self) -> list[Slices]:
         """Per frame, the band's slices of the whole picture.

@@ -77,7 +77,7 @@ class ExplainRequest:
     workers: int
     groups_max: int = 3
     cache: CacheOptions | None = None
-    reuse: Reuse = "segments"
+    reuse: Reuse = "bands"
 
 
 @dataclass
@@ -224,7 +224,9 @@ class Explainer:
 
         try:
             key, found, known = self._retried(
-                lambda: self._renderer.survey(group.samples, groups.personal, beat, fresh=False)
+                lambda: self._renderer.survey(
+                    group.samples, groups.personal, beat, fresh=False, bands=self.request.reuse == "bands"
+                )
             )
         except RowFailure as failure:
             rule = "stateful" if failure.rule == "stateful" else "survey-failed"

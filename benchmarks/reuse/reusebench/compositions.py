@@ -48,7 +48,8 @@ def _card(text: str) -> str:
 
 def _still(text: str) -> str:
     """Nothing moves behind the member's own parts once the rings have arrived."""
-    return _style(text, ".glow, .orbits .turn { animation: none; }")
+    # As specific as the rules that they undo: `.glow` alone loses against `.glow.sun`.
+    return _style(text, ".glow.sun, .glow.tide, .orbits .turn, .orbits .turn.back { animation: none; }")
 
 
 def _window(text: str) -> str:
