@@ -209,6 +209,7 @@ def test_a_layout_comes_back_from_json() -> None:
 # ---- pieces and lines ---------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.binary(min_size=1, max_size=9), max_size=3).map(tuple), max_size=5))
 def test_a_band_comes_back_from_its_piece_and_a_cut_one_does_not(frames: list[tuple[bytes, ...]]) -> None:
     piece = pack_band(frames)

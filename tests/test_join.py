@@ -43,6 +43,7 @@ Pixels = NDArray[np.uint8]
 zeros_often = st.lists(st.sampled_from([0, 0, 0, 1, 2, 3, 4, 255]), max_size=60).map(bytes)
 
 
+@settings(deadline=None)
 @given(zeros_often)
 def test_escaped_bytes_hold_no_start_code_and_come_back(payload: bytes) -> None:
     data = escaped(payload)
@@ -56,6 +57,7 @@ def test_escaped_bytes_hold_no_start_code_and_come_back(payload: bytes) -> None:
         assert unescaped(data) == payload
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.one_of(
@@ -136,6 +138,7 @@ def test_a_slice_that_is_cut_off_in_its_header_is_an_error() -> None:
             read_slice(nal[:end], sets.slice_context)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_damaged_headers_are_refused_or_read_but_never_crash(data: st.DataObject) -> None:
     sps, pps = nal_units(parameter_sets(SETTINGS))

@@ -1,8 +1,8 @@
 """One row by its plan and the plan's bands: only the bands in which it differs are put together and encoded.
 
-A GOP is closed when all of its frames have come: then it is known what of it is personal, and whether all of
-that lies in the bands that the plan has for it. If not, the GOP of this row is encoded in one piece, as any
-row's is where the plan has no bands; its pictures are right either way.
+A GOP with bands is encoded when all of its frames have come: then it is known what of it is personal, and
+whether all of that lies in the bands. If not, the GOP of this row is encoded in one piece; its pictures are
+right either way. A GOP without bands is encoded as its frames come, once something personal has shown.
 """
 
 from __future__ import annotations
@@ -85,6 +85,9 @@ class BandWriter:
         self._layouts = layouts
         self._facts = {"environment": plan.environment, "plate": plan.plate, "overlay": plan.overlay}
         self._frames: list[LayerFrame] = []
+        #: Of a GOP without bands: its encoder, and how many of `_frames` it has.
+        self._desk: _Desk | None = None
+        self._given = 0
         self._digests: dict[int, tuple[OverlayPng, str]] = {}
         self.done = done
 
@@ -94,28 +97,49 @@ class BandWriter:
         self.done.captures += frame.captured
         self.done.encoded.captured_count += frame.captured > 0
         self._frames.append(frame)
-        if frame.index == self._gops[0][-1]:
-            self._close(self._gops.popleft(), self._frames)
-            self._frames = []
+        gop = self._gops[0]
+        layout = self._layouts[gop.start // self._settings.gop_frames]
+        if not any(band.personal for band in layout):
+            # The plan knows of nothing personal here; a row may know better.
+            layout = whole(self._settings.height)
+        if len(layout) == 1:
+            self._stream(layout[0])
+        if frame.index == gop[-1]:
+            self._gops.popleft()
+            self._close(gop, self._frames, layout)
+            self._frames, self._desk, self._given = [], None, 0
         self.done.encoded.encode_s += time.perf_counter() - began
 
     # ---- a GOP ----------------------------------------------------------------------------------
 
-    def _close(self, gop: range, frames: Sequence[LayerFrame]) -> None:
-        layout = self._layouts[gop.start // self._settings.gop_frames]
-        if not any(self._compositor.overlays(frame) for frame in self._captured(frames)):
+    def _stream(self, band: Band) -> None:
+        """Encode what has come of a GOP without bands, if anything personal has."""
+        if self._desk is None:
+            if not self._compositor.overlays(self._frames[-1]):
+                return
+            self._desk = _Desk(self._loaded, self._settings, band)
+        for frame in self._frames[self._given :]:
+            self._desk.add(frame.index, self._overlays(frame, [self._desk]), self._loaded.above(frame.index))
+        self._given = len(self._frames)
+
+    def _close(self, gop: range, frames: Sequence[LayerFrame], layout: Layout) -> None:
+        if self._desk is not None:
+            self._join(gop, frames[0], [self._finished(self._desk)])
+        elif len(layout) == 1 or not any(map(self._compositor.overlays, self._captured(frames))):
             self._shared(gop, frames)
-            return
-        if not any(band.personal for band in layout):
-            layout = whole(self._settings.height)
+        else:
+            self._in_bands(gop, frames, layout)
+
+    def _in_bands(self, gop: range, frames: Sequence[LayerFrame], layout: Layout) -> None:
+        done = self.done
+        before = done.level, done.stored_bands
         try:
             bands = self._bands(gop, frames, layout)
+            done.level = "bands"
         except LeavesBand:
-            layout = whole(self._settings.height)
-            bands = self._bands(gop, frames, layout)
+            done.level, done.stored_bands = before
+            bands = self._bands(gop, frames, whole(self._settings.height))
         self._join(gop, frames[0], bands)
-        if len(layout) > 1:
-            self.done.level = "bands"
 
     @staticmethod
     def _captured(frames: Sequence[LayerFrame]) -> Sequence[LayerFrame]:
@@ -216,9 +240,12 @@ class BandWriter:
             above = self._loaded.above(frame.index)
             for desk in desks:
                 desk.add(frame.index, overlays if desk.band.personal else (), above)
-        if any(desk.encoder.spared for desk in desks):
+        return [self._finished(desk) for desk in desks]
+
+    def _finished(self, desk: _Desk) -> list[Slices]:
+        if desk.encoder.spared:
             self.done.level = "bands"
-        return [desk.encoder.finish() for desk in desks]
+        return desk.encoder.finish()
 
     def _overlays(self, frame: LayerFrame, desks: Sequence[_Desk]) -> list[tuple[Overlay, str]]:
         """The overlays of a frame that show anything in one of the bands, with their digests."""

@@ -350,7 +350,10 @@ class Explainer:
         }
         if isinstance(found, Plan):
             update |= {
-                "intervals": explain.intervals(probe.clip.gops, probe.seen),
+                "intervals": explain.intervals(
+                    probe.clip.gops, probe.seen, found.bands, probe.clip.encoder.height
+                ),
+                "whole_because": found.whole_because or None,
                 "plate_bytes": (max(found.slots) + 1) * found.width * found.height * 3 // 2,
                 "cost": explain.row_cost(rows),
                 "clip_bytes": round(sum(row.size_bytes for row in rows) / len(rows)) if rows else 0,

@@ -66,6 +66,12 @@ def _window(text: str) -> str:
     )
 
 
+def _lower(text: str) -> str:
+    """Only the name is the member's own, in the lower third; behind it the whole picture moves."""
+    others = ".avatar, .count, .tier, .next, .track, .bar, .knob, .left, .earned"
+    return _style(text, f"#card > :is({others}) {{ display: none; }}\n  .name-box {{ top: 800px; }}")
+
+
 def _everything(text: str) -> str:
     """A background of the row's own under all that is translucent: no pixel is shared."""
     text = _declare(text, '"TINT": {"type": "color", "default": "#08252f"}')
@@ -82,6 +88,7 @@ COMPOSITIONS: dict[str, Callable[[str], str]] = {
     "card": _card,
     "still": _still,
     "window": _window,
+    "lower": _lower,
     "everything": _everything,
     "campaign": _campaign,
 }
