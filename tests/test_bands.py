@@ -397,6 +397,7 @@ def test_bands_that_all_rows_share_are_encoded_once_and_others_when_they_come_tw
     assert third.stored_bands == 2
     assert first.encoded.segments == second.encoded.segments == third.encoded.segments
     assert first.encoded.summaries == third.encoded.summaries
+    assert first.level == second.level == third.level == "bands"
     assert len(group.cache.keys("band")) == 2
 
 
@@ -426,6 +427,10 @@ def test_a_gop_without_anything_personal_is_encoded_once(make_group: Callable[..
     again = group.row([*layer(2), *row[GOP:]])
     assert (first.stored_segments, again.stored_segments) == (0, 1)
     assert first.encoded.segments[GOP] == again.encoded.segments[GOP]
+    # Found in the cache or not, a clip says the same of how it was made.
+    assert first.level == again.level == "bands"
+    plain = group.with_bands([whole(HEIGHT), whole(HEIGHT, personal=False)])
+    assert plain.row(row).level == plain.row(row).level
     bare = group.row(row, "frames").encoded
     assert first.encoded.summaries == bare.summaries
     assert first.encoded.segments[GOP] == bare.segments[GOP]

@@ -56,8 +56,6 @@ class BandEncoder:
         self._frames: list[int | None] = []
         self._fed = 0
         self._repeats = 0
-        #: Frames that the encoder was spared.
-        self.spared = 0
 
     def add(self, picture: Picture) -> None:
         """The next frame: the lines `Band.lines` of the whole picture. It may be used again afterwards.
@@ -79,7 +77,6 @@ class BandEncoder:
             self._fed += 1
         else:
             self._frames.append(None)
-            self.spared += 1
 
     def finish(self) -> list[Slices]:
         """Per frame, the band's slices of the whole picture.
@@ -92,7 +89,9 @@ class BandEncoder:
             sets = read_parameter_sets(segment.parameter_sets)
             check_joinable(self._whole, sets)
             return [
-                self._still(number) if fed is None else self._placed(segment.packets[fed], number, sets)
+                still_slices(self._settings, self._band, number)
+                if fed is None
+                else self._placed(segment.packets[fed], number, sets)
                 for number, fed in enumerate(self._frames)
             ]
         except BadStream as exc:
@@ -106,41 +105,45 @@ class BandEncoder:
         for nal in nal_units(packet):
             first = first_mb_of(nal, sets) + (band.first - band.above) * width
             if band.first * width <= first < band.stop * width:
-                smoothed = self._filter_above(first)
+                smoothed = _filter_above(band, first, width)
                 kept.append(placed_nal(nal, sets, first_mb=first, picture=number, filter_above=smoothed))
         self._check(kept)
         return tuple(kept)
 
     def _check(self, kept: list[bytes]) -> None:
-        wanted = [row * self._whole.width_mbs for row in self._slice_tops()]
+        wanted = [row * self._whole.width_mbs for row in _slice_tops(self._band)]
         found = [first_mb_of(nal, self._whole) for nal in kept]
         if found != wanted:
             raise BadStream(f"slices at {found}; expected {wanted}")
 
-    def _slice_tops(self) -> range:
-        return range(self._band.first, self._band.stop, self._band.slice_rows)
 
-    def _filter_above(self, first_mb: int) -> bool:
-        """Whether the encoder has smoothed the upper edge of a slice: within the band, and to its guard."""
-        at_quiet_cut = first_mb == self._band.first * self._whole.width_mbs and not self._band.above
-        # At the top of the picture there is nothing to smooth; the header stays as x264 wrote it.
-        return not at_quiet_cut or first_mb == 0
+def still_slices(settings: EncoderSettings, band: Band, picture: int) -> Slices:
+    """The slices of a band that shows what it showed in the picture before.
 
-    def _still(self, number: int) -> Slices:
-        slices = []
-        for row in self._slice_tops():
-            rows = min(self._band.slice_rows, self._band.stop - row)
-            first = row * self._whole.width_mbs
-            slices.append(
-                placed_nal(
-                    still_slice(replace(self._settings, crf=18), rows),
-                    self._whole,
-                    first_mb=first,
-                    picture=number,
-                    filter_above=self._filter_above(first),
-                )
-            )
-        return tuple(slices)
+    Args:
+        picture: pictures since the key picture, at least 1.
+    """
+    whole = _sets(settings)
+    slices = []
+    for row in _slice_tops(band):
+        rows = min(band.slice_rows, band.stop - row)
+        first = row * whole.width_mbs
+        smoothed = _filter_above(band, first, whole.width_mbs)
+        # One for all rate factors: nothing in it is quantised.
+        nal = still_slice(replace(settings, crf=18), rows)
+        slices.append(placed_nal(nal, whole, first_mb=first, picture=picture, filter_above=smoothed))
+    return tuple(slices)
+
+
+def _slice_tops(band: Band) -> range:
+    return range(band.first, band.stop, band.slice_rows)
+
+
+def _filter_above(band: Band, first_mb: int, width_mbs: int) -> bool:
+    """Whether the encoder has smoothed the upper edge of a slice: within the band, and to its guard."""
+    at_quiet_cut = first_mb == band.first * width_mbs and not band.above
+    # At the top of the picture there is nothing to smooth; the header stays as x264 wrote it.
+    return not at_quiet_cut or first_mb == 0
 
 
 def _slicing(band: Band, width_mbs: int) -> dict[str, object]:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from framepress.band_canvas import BandCanvas, StillLines
-from framepress.band_encode import BandEncoder, Slices
+from framepress.band_encode import BandEncoder, Slices, still_slices
 from framepress.band_layout import MARGIN, MB, Band, Layout, whole
 from framepress.band_pieces import band_key, pack_band, unpack_band
 from framepress.cache import Cache
@@ -124,7 +124,7 @@ class BandWriter:
 
     def _close(self, gop: range, frames: Sequence[LayerFrame], layout: Layout) -> None:
         if self._desk is not None:
-            self._join(gop, frames[0], [self._finished(self._desk)])
+            self._join(gop, frames[0], [self._desk.encoder.finish()], layout)
         elif len(layout) == 1 or not any(map(self._compositor.overlays, self._captured(frames))):
             self._shared(gop, frames)
         else:
@@ -132,14 +132,14 @@ class BandWriter:
 
     def _in_bands(self, gop: range, frames: Sequence[LayerFrame], layout: Layout) -> None:
         done = self.done
-        before = done.level, done.stored_bands
+        before = done.stored_bands
         try:
             bands = self._bands(gop, frames, layout)
-            done.level = "bands"
         except LeavesBand:
-            done.level, done.stored_bands = before
-            bands = self._bands(gop, frames, whole(self._settings.height))
-        self._join(gop, frames[0], bands)
+            done.stored_bands = before
+            layout = whole(self._settings.height)
+            bands = self._bands(gop, frames, layout)
+        self._join(gop, frames[0], bands, layout)
 
     @staticmethod
     def _captured(frames: Sequence[LayerFrame]) -> Sequence[LayerFrame]:
@@ -157,18 +157,29 @@ class BandWriter:
         """A GOP without anything personal, encoded once for all rows."""
         bare = [replace(frame, overlays=()) for frame in frames]
         before = self.done.stored_bands
-        bands = self._bands(gop, bare, whole(self._settings.height, personal=False))
+        layout = whole(self._settings.height, personal=False)
+        bands = self._bands(gop, bare, layout)
         if self.done.stored_bands > before:
             self.done.stored_bands = before
             self.done.stored_segments += 1
-        self._join(gop, bare[0], bands)
+        self._join(gop, bare[0], bands, layout)
 
-    def _join(self, gop: range, first: LayerFrame, bands: Sequence[Sequence[Slices]]) -> None:
+    def _join(self, gop: range, first: LayerFrame, bands: Sequence[Sequence[Slices]], layout: Layout) -> None:
         packets = [access_unit([nal for band in bands for nal in band[number]]) for number in range(len(gop))]
         encoded = self.done.encoded
         encoded.segments[gop.start] = Segment(tuple(packets), parameter_sets(self._settings))
         self._compositor.draw(first.index, self._compositor.overlays(first))
         encoded.summaries[gop.start] = frame_summary(self._compositor.canvas.frame)
+        # Told from the slices, not from how they came about: who finds a band in the cache must say of its
+        # clip, byte for byte, what the one that made it says.
+        if len(layout) > 1 or self._leaves_out(bands[0], layout[0]):
+            self.done.level = "bands"
+
+    def _leaves_out(self, slices: Sequence[Slices], band: Band) -> bool:
+        """Whether pictures that show what the one before does were not encoded."""
+        return any(
+            slices[number] == still_slices(self._settings, band, number) for number in range(1, len(slices))
+        )
 
     # ---- bands of a GOP -------------------------------------------------------------------------
 
@@ -212,8 +223,6 @@ class BandWriter:
             with suppress(struct.error, ValueError):
                 found = unpack_band(stored)
                 self.done.stored_bands += 1
-                # Nothing says how it was made; pictures may have been left out.
-                self.done.level = "bands"
                 return found
         return None
 
@@ -240,12 +249,7 @@ class BandWriter:
             above = self._loaded.above(frame.index)
             for desk in desks:
                 desk.add(frame.index, overlays if desk.band.personal else (), above)
-        return [self._finished(desk) for desk in desks]
-
-    def _finished(self, desk: _Desk) -> list[Slices]:
-        if desk.encoder.spared:
-            self.done.level = "bands"
-        return desk.encoder.finish()
+        return [desk.encoder.finish() for desk in desks]
 
     def _overlays(self, frame: LayerFrame, desks: Sequence[_Desk]) -> list[tuple[Overlay, str]]:
         """The overlays of a frame that show anything in one of the bands, with their digests."""
