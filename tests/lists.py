@@ -159,6 +159,9 @@ class Press:
 
     def note_frames(self, row: int, segments: Mapping[int, Segment]) -> None:
         assert self._ran is not None
+        if any(segment.packets not in self.seen for segment in segments.values()):
+            # Joined from bands: no encoder was given whole pictures.
+            return
         self._ran.frames[row] = [
             picture for start in sorted(segments) for picture in self.seen[segments[start].packets]
         ]

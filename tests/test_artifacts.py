@@ -17,7 +17,7 @@ from framepress.cache import Cache
 from framepress.cache_options import CacheOptions, cache_options, default_folder, parse_size
 from framepress.errors import CacheFault, StorageFault, UsageError
 from framepress.keys import digest_bytes
-from framepress.provenance import Demands, parse_provenance, satisfies
+from framepress.provenance import REUSE_LEVELS, Demands, Reuse, parse_provenance, satisfies
 from framepress.store import FolderStore
 from program import Ended, Program, frames_of
 from test_store import make_mp4
@@ -45,7 +45,9 @@ REUSED = {**PLAIN, "path": "reuse", "plan": "p1", "reuse": "segments"}
         ({**REUSED, "reuse": "frames"}, Demands(max_reuse="frames"), True),
         ({**REUSED, "reuse": "frames"}, Demands(max_reuse="off"), False),
         ({**REUSED, "reuse": "off"}, Demands(max_reuse="off"), True),
-        ({**REUSED, "reuse": "bands"}, Demands(), False),
+        ({**REUSED, "reuse": "bands"}, Demands(), True),
+        ({**REUSED, "reuse": "bands"}, Demands(max_reuse="segments"), False),
+        ({**REUSED, "reuse": "tiles"}, Demands(), False),
         ({**REUSED, "reuse": None}, Demands(), False),
         (REUSED, Demands(voided=frozenset({"p1"})), False),
         (REUSED, Demands(voided=frozenset({"p2"})), True),
@@ -58,9 +60,9 @@ def test_a_file_made_in_a_way_that_is_excluded_will_not_do(
     assert satisfies(provenance, demands) == will_do
 
 
-@given(st.sampled_from(["off", "frames", "segments"]), st.sampled_from(["off", "frames", "segments"]))
-def test_what_will_do_for_less_reuse_will_do_for_more(made: str, allowed: Any) -> None:
-    levels = ["off", "frames", "segments"]
+@given(st.sampled_from(REUSE_LEVELS), st.sampled_from(REUSE_LEVELS))
+def test_what_will_do_for_less_reuse_will_do_for_more(made: Reuse, allowed: Reuse) -> None:
+    levels = list(REUSE_LEVELS)
     will_do = satisfies({**REUSED, "reuse": made}, Demands(max_reuse=allowed))
     assert will_do == (levels.index(made) <= levels.index(allowed))
 

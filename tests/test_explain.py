@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from framepress import explain
+from framepress.band_layout import Band
 from framepress.batch import Batch, BatchRequest, Progress
 from framepress.cli import run as framepress_run
 from framepress.cli import show
@@ -253,6 +254,15 @@ def test_an_interval_is_encoded_once_only_if_nothing_personal_is_in_any_of_its_f
     seen: list[tuple[Rect | None]] = [(None,), (None,), (None,), (A,)]
     found = explain.intervals([range(2), range(2, 4)], seen)
     assert [(one.start, one.stop, one.encoded) for one in found] == [(0, 2, "once"), (2, 4, "per row")]
+
+
+def test_an_interval_tells_the_lines_that_are_encoded_per_row() -> None:
+    bands = (Band(0, 4, False), Band(4, 9, True), Band(9, 12, False))
+    seen: list[tuple[Rect | None]] = [(A,), (A,), (None,)]
+    found = explain.intervals([range(1), range(1, 2), range(2, 3)], seen, [bands, bands[:1], bands], 180)
+    assert [one.bands for one in found] == [((64, 144),), (), ()]
+    [last] = explain.intervals([range(1)], [(A,)], [(Band(0, 4, False), Band(4, 12, True))], 180)
+    assert last.bands == ((64, 180),)
 
 
 def test_an_element_is_counted_where_it_is_seen_and_its_area_is_that_of_all_frames() -> None:

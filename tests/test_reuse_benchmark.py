@@ -126,7 +126,7 @@ def test_a_changed_campaign_changes_nothing_else() -> None:
     assert rows == changed
 
 
-@pytest.mark.parametrize("name", ["card", "still", "window"])
+@pytest.mark.parametrize("name", ["card", "still", "window", "lower"])
 def test_a_port_parses_and_says_the_same(tmp_path: Path, name: str) -> None:
     file = compositions.write_composition(name, tmp_path / "composition")
     variables = port.write_project(file, tmp_path / "project")

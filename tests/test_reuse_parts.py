@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from framepress.above_pieces import pack_above, unpack_above
 from framepress.agreement import Agreement, compare, largest_area
+from framepress.band_layout import Band
 from framepress.composite import Canvas, blend, packed, patched, read_overlay
 from framepress.encode import EncoderSettings
 from framepress.groups import SAMPLES_MAX, Groups
@@ -387,6 +388,8 @@ PLAN = Plan(
     personal_frames=((0, 2), ()),
     stateful=(),
     samples=2,
+    bands=((Band(0, 6, False, 0, 3), Band(6, 12, True, 3, 0)),),
+    whole_because="",
 )
 
 
@@ -394,7 +397,7 @@ def test_a_plan_reads_back_as_it_was_and_has_the_digest_it_had() -> None:
     again = Plan.from_json(PLAN.to_json())
     assert again == PLAN
     assert again.digest == PLAN.digest
-    assert PLAN.digest == "5f72f20e986e1bec198990bca6073916390cf3ed16d95e4b36c6214c22bc213c"
+    assert PLAN.digest == "53b1e30c71ff01115b73727d45d8d19cd95f8d42196f48373e0fc17c073516d9"
     assert again.scale == 0.5
 
 
@@ -406,7 +409,7 @@ def test_a_plan_that_lacks_a_field_is_none(name: str) -> None:
         Plan.from_json(json.dumps(facts).encode())
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"format":2}', b"\xff"])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b'{"format":1}', b"\xff"])
 def test_what_is_no_plan_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
         Plan.from_json(data)
@@ -418,6 +421,7 @@ def test_a_changed_plan_has_another_digest() -> None:
         replace(PLAN, areas=(Rect(2, 4, 60, 22), None)),
         replace(PLAN, checks=(Check(1, b"\x89PNH", 5),)),
         replace(PLAN, personal=("0/1/0/3",)),
+        replace(PLAN, bands=()),
     ]
     assert len({plan.digest for plan in [PLAN, *others]}) == 1 + len(others)
 
@@ -441,6 +445,7 @@ def test_each_part_of_a_plan_key_counts_and_the_order_of_variables_does_not() ->
         KEY | {"settings": KEY["settings"] | {"fps": Fraction(25)}},
         KEY | {"personal": ["NAME"]},
         KEY | {"group": "8" * 64},
+        KEY | {"bands": True},
     ]
     assert len({key, *(plan_key(**other) for other in others)}) == 1 + len(others)
 

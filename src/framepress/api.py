@@ -66,7 +66,7 @@ class Options(TypedDict, total=False):
         shared_cache: object store behind the cache, such as "s3://bucket/folder"; default:
             FRAMEPRESS_SHARED_CACHE.
         no_cache: render what is stored already, and use no cache.
-        reuse: how far rows share what they have in common: "off", "frames" or "segments" (default);
+        reuse: how far rows share what they have in common: "off", "frames", "segments" or "bands" (default);
             `environ`'s FRAMEPRESS_MAX_REUSE caps it.
         refresh_environment: render again what another browser, encoder or font made.
         allow_hosts: hosts whose pictures rows may name by https:, such as "cdn.example.com" or

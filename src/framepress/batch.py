@@ -85,7 +85,7 @@ class BatchRequest:
     run: str | None = None
     cache: CacheOptions | None = None
     demands: Demands = ANY_WILL_DO
-    reuse: Reuse = "segments"
+    reuse: Reuse = "bands"
     refresh_environment: bool = False
     encoding: str | None = None
     query: str | None = None

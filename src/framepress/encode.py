@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import platform
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import av
 import numpy as np
@@ -73,16 +75,19 @@ class GopEncoder:
 
     The lookahead, and with it mbtree, ends with the GOP. Used by one thread.
 
+    Args:
+        more: x264's options beyond the profile (`band_encode`); they must not change what stands in the PPS.
+
     Raises:
         EncodeError: libx264 refuses the settings; the same settings are refused again.
     """
 
-    def __init__(self, settings: EncoderSettings) -> None:
+    def __init__(self, settings: EncoderSettings, more: Mapping[str, object] = MappingProxyType({})) -> None:
         self._settings = settings
         self._frame_count = 0
         self._last: Picture | None = None
         self._packets: list[bytes] = []
-        self._context = _open_context(settings)
+        self._context = _open_context(settings, more)
 
     def add(self, picture: Picture) -> None:
         """Take the next frame. The picture may be used again afterwards, unchanged.
@@ -143,7 +148,9 @@ class GopEncoder:
         self._packets.extend(_slices_only(bytes(packet)) for packet in packets)
 
 
-def _open_context(settings: EncoderSettings) -> av.VideoCodecContext:
+def _open_context(
+    settings: EncoderSettings, more: Mapping[str, object] = MappingProxyType({})
+) -> av.VideoCodecContext:
     if settings.crf < 1:
         raise EncodeError(
             "CRF 0 is lossless, which H.264 High does not have; use 1, the finest it has.", rule="crf"
@@ -161,7 +168,9 @@ def _open_context(settings: EncoderSettings) -> av.VideoCodecContext:
         "preset": settings.preset,
         "crf": str(settings.crf),
         "profile": "high",
-        "x264-params": ":".join(f"{name}={value}" for name, value in _x264_params(settings).items()),
+        "x264-params": ":".join(
+            f"{name}={value}" for name, value in {**_x264_params(settings), **more}.items()
+        ),
     }
     try:
         context.open()
@@ -227,6 +236,15 @@ def _slices_only(access_unit: bytes) -> bytes:
     """Drop what is not picture data: x264 writes its settings into an SEI of the first access unit."""
     kept = [unit for unit in nal_units(access_unit) if unit[0] & 0x1F in (_NAL_SLICE, _NAL_IDR)]
     return b"".join(b"\x00\x00\x00\x01" + unit for unit in kept)
+
+
+def parameter_sets(settings: EncoderSettings) -> bytes:
+    """SPS and PPS of every segment that is made under these settings, without encoding anything.
+
+    Raises:
+        EncodeError: libx264 refuses the settings.
+    """
+    return bytes(_open_context(settings).extradata or b"")
 
 
 @cache

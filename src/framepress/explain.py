@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from framepress.band_layout import MB, Layout
 from framepress.explanation import (
     ExplainedGroup,
     ExplainedVariable,
@@ -82,16 +83,31 @@ def joined(rects: Iterable[Rect | None]) -> Rect | None:
     return whole
 
 
-def intervals(gops: Sequence[range], seen: Sequence[Sequence[Rect | None]]) -> tuple[KeyInterval, ...]:
-    """Which key-frame intervals show nothing personal."""
-    return tuple(
-        KeyInterval(
-            start=gop.start,
-            stop=gop.stop,
-            encoded="per row" if any(rect for frame in gop for rect in seen[frame]) else "once",
+def intervals(
+    gops: Sequence[range],
+    seen: Sequence[Sequence[Rect | None]],
+    layouts: Sequence[Layout] = (),
+    height: int = 0,
+) -> tuple[KeyInterval, ...]:
+    """Which key-frame intervals show nothing personal, and which parts of the others do.
+
+    Args:
+        layouts: `Plan.bands`. height: of the picture.
+    """
+    found = []
+    for number, gop in enumerate(gops):
+        personal = any(rect for frame in gop for rect in seen[frame])
+        layout = layouts[number] if personal and number < len(layouts) else ()
+        bands = [(one.first * MB, min(one.stop * MB, height)) for one in layout if one.personal]
+        found.append(
+            KeyInterval(
+                start=gop.start,
+                stop=gop.stop,
+                encoded="per row" if personal else "once",
+                bands=tuple(bands) if len(layout) > 1 else (),
+            )
         )
-        for gop in gops
-    )
+    return tuple(found)
 
 
 def typical_frame(seen: Sequence[Sequence[Rect | None]]) -> int:

@@ -189,12 +189,22 @@ class _Sheet:
             if now is not None:
                 yield f'<div class=now style="{self._box(now)};--c:{colour}"></div>'
                 labels.append(_Label(now, str(one.number), _short(one.element), colour))
+        yield from self._cuts()
         for name, rect in facts.above:
             if rect is not None:
                 yield f'<div class=above style="{self._box(rect)}"></div>'
                 labels.append(_Label(rect, "over", _short(name), "#22272b"))
         yield from self._labels(labels)
         yield "</div>"
+
+    def _cuts(self) -> Iterator[str]:
+        """The parts of the picture that are encoded per row in the interval that is shown."""
+        facts = self._facts
+        for interval in facts.intervals:
+            if interval.start <= facts.frame < interval.stop:
+                for top, below in interval.bands:
+                    rect = Rect(0, top, facts.width, below - top)
+                    yield f'<div class=band style="{self._box(rect)}"></div>'
 
     def _box(self, rect: Rect) -> str:
         x, y, width, height = (side * self._scale for side in (rect.x, rect.y, rect.width, rect.height))
@@ -275,6 +285,8 @@ class _Sheet:
             items.append(
                 (f"background:{hatched};border:1.5px solid #22272b", "painted over what is personal")
             )
+        if any(interval.bands for interval in self._facts.intervals):
+            items.append(("border:1.5px dotted #22272b", "lines that are encoded per row"))
         if any(interval.encoded == "once" for interval in self._facts.intervals):
             items.append(("background:#2b8a3e", "encoded once for all rows"))
         text = "".join(f'<em style="{style}"></em>{words}' for style, words in items)

@@ -79,7 +79,7 @@ class ExplainRequest:
     workers: int
     groups_max: int = 3
     cache: CacheOptions | None = None
-    reuse: Reuse = "segments"
+    reuse: Reuse = "bands"
     encoding: str | None = None
     query: str | None = None
     remote: RemoteOptions | None = None
@@ -237,7 +237,9 @@ class Explainer:
 
         try:
             key, found, known = self._retried(
-                lambda: self._renderer.survey(group.samples, groups.personal, beat, fresh=False)
+                lambda: self._renderer.survey(
+                    group.samples, groups.personal, beat, fresh=False, bands=self.request.reuse == "bands"
+                )
             )
         except RowFailure as failure:
             rule = "stateful" if failure.rule == "stateful" else "survey-failed"
@@ -361,7 +363,10 @@ class Explainer:
         }
         if isinstance(found, Plan):
             update |= {
-                "intervals": explain.intervals(probe.clip.gops, probe.seen),
+                "intervals": explain.intervals(
+                    probe.clip.gops, probe.seen, found.bands, probe.clip.encoder.height
+                ),
+                "whole_because": found.whole_because or None,
                 "plate_bytes": (max(found.slots) + 1) * found.width * found.height * 3 // 2,
                 "cost": explain.row_cost(rows),
                 "clip_bytes": round(sum(row.size_bytes for row in rows) / len(rows)) if rows else 0,

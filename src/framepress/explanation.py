@@ -65,6 +65,8 @@ class KeyInterval(BaseModel):
     Attributes:
         start, stop: first frame, and the first that is no longer in it.
         encoded: "once" for all rows of the group, or "per row".
+        bands: of one "per row": first line of each part of the picture that is encoded per row, and the first
+            line below it; what is beside them is encoded once. Empty: pictures are encoded whole.
     """
 
     model_config = _CONFIG
@@ -72,6 +74,7 @@ class KeyInterval(BaseModel):
     start: int
     stop: int
     encoded: Literal["once", "per row"]
+    bands: tuple[tuple[int, int], ...] = ()
 
 
 class RowCost(BaseModel):
@@ -106,6 +109,7 @@ class ExplainedGroup(BaseModel):
         surveyed_rows: rows that were compared. survey_seconds: that it took, 0 if it was found.
         personal: see `PersonalElement`. above: elements that are painted over those, the same for all rows.
         intervals: see `KeyInterval`; empty without a plan.
+        whole_because: why no interval has bands; None: some have, or they were not looked for.
         plate_bytes: size of what all rows share.
         cost: None: the rows have no plan.
         clip_bytes: size of a clip.
@@ -126,6 +130,7 @@ class ExplainedGroup(BaseModel):
     personal: tuple[PersonalElement, ...]
     above: tuple[str, ...]
     intervals: tuple[KeyInterval, ...]
+    whole_because: str | None = None
     plate_bytes: int
     cost: RowCost | None
     clip_bytes: int

@@ -100,11 +100,18 @@ def encode_frames(
     return writer.encoded
 
 
-def side_by_side(frames: Iterator[T], take: Callable[[T], None], on_frame: Callable[[T], None]) -> None:
+def side_by_side(
+    frames: Iterator[T],
+    take: Callable[[T], None],
+    on_frame: Callable[[T], None],
+    *,
+    waiting_max: int = WAITING_MAX,
+) -> None:
     """Give all frames to `take`, in order, in a thread of its own that is never far behind.
 
     Args:
         on_frame: called for each frame in the calling thread.
+        waiting_max: how far the thread may be behind.
 
     Raises:
         Whatever either side raises; the other is then stopped.
@@ -114,7 +121,7 @@ def side_by_side(frames: Iterator[T], take: Callable[[T], None], on_frame: Calla
         for frame in frames:
             on_frame(frame)
             waiting.append(thread.submit(take, frame))
-            if len(waiting) > WAITING_MAX:
+            if len(waiting) > waiting_max:
                 waiting.popleft().result()
         for future in waiting:
             future.result()

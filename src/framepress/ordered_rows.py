@@ -60,17 +60,18 @@ class OrderedRows:
 
     def _planned(self, task: RowTask, order: SurveyOrder) -> tuple[str, RowTask]:
         """The plan key of the row's group, and the task with its plan or the reason why it has none."""
+        bands = task.reuse == "bands"
         key, found, _ = self._renderer.survey(
-            order.samples, order.personal, self._beat, fresh=False, find=True
+            order.samples, order.personal, self._beat, fresh=False, find=True, bands=bands
         )
         reason = ""
         if found is None:
-            found, reason = self._survey(key, order)
+            found, reason = self._survey(key, order, bands=bands)
         if isinstance(found, Plan):
             return key, replace(task, plan=key, plan_digest=found.digest)
         return key, replace(task, plain_because=found.reason if found is not None else reason)
 
-    def _survey(self, key: str, order: SurveyOrder) -> tuple[Plan | NoPlan | None, str]:
+    def _survey(self, key: str, order: SurveyOrder, *, bands: bool) -> tuple[Plan | NoPlan | None, str]:
         """Make the plan; or why not."""
         failures, misfits = self._failures.get(key, []), self._misfits.get(key, [])
         if len(failures) >= TRIES_MAX:
@@ -83,7 +84,9 @@ class OrderedRows:
             samples = (order.samples[0], *misfits, *order.samples[1:])
             try:
                 # Another process may have made it a moment ago.
-                _, found, _ = self._renderer.survey(samples, order.personal, self._beat, fresh=False)
+                _, found, _ = self._renderer.survey(
+                    samples, order.personal, self._beat, fresh=False, bands=bands
+                )
             except EnvironmentFault:
                 raise
             except FramepressError as error:

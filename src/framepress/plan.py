@@ -19,13 +19,15 @@ from functools import cached_property
 from typing import Any
 
 from framepress import keys
+from framepress.band_layout import Band, Layout, from_lists
 from framepress.rects import Rect
 
-#: Raised when plans of before must not be used any more. 1: the first.
-PLAN_VERSION = 1
+#: Raised when plans of before must not be used any more. 1: the first. 2: with bands.
+PLAN_VERSION = 2
 
-#: How far reuse may go, least first: not at all; overlays on plates; finished segments too.
-LEVELS = ("off", "frames", "segments")
+#: How far reuse may go, least first: not at all; overlays on plates; finished segments too; parts of pictures
+#: as well.
+LEVELS = ("off", "frames", "segments", "bands")
 
 #: Rows below which a plan costs more than it saves: it takes about as long as three clips on the plain path.
 GROUP_ROWS_MIN = 4
@@ -63,6 +65,7 @@ class Plan:
         personal_frames: first and last frame of each personal element, [first, last]; empty: never seen.
         stateful: why the page cannot be entered in the middle.
         samples: rows that were surveyed.
+        bands: per GOP, the bands into which its pictures are cut. whole_because: why they are not, if not.
     """
 
     environment: str
@@ -86,6 +89,8 @@ class Plan:
     personal_frames: tuple[tuple[int, ...], ...]
     stateful: tuple[str, ...]
     samples: int
+    bands: tuple[Layout, ...] = ()
+    whole_because: str = ""
 
     @property
     def scale(self) -> float:
@@ -121,6 +126,8 @@ def _plain(value: object) -> object:
     match value:
         case Rect():
             return [value.x, value.y, value.width, value.height]
+        case Band():
+            return value.as_list()
         case Check():
             picture = base64.b64encode(value.picture).decode("ascii")
             return {"frame": value.frame, "look": value.look, "picture": picture}
@@ -139,6 +146,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "checks": lambda checks: tuple(
         Check(check["frame"], base64.b64decode(check["picture"]), check["look"]) for check in checks
     ),
+    "bands": from_lists,
     "personal_frames": lambda spans: tuple(tuple(span) for span in spans),
 }
 
@@ -155,9 +163,19 @@ def group_digest(values: Mapping[str, str], personal: Sequence[str]) -> str:
 
 
 def plan_key(
-    environment: str, composition: str, settings: Mapping[str, object], personal: Sequence[str], group: str
+    environment: str,
+    composition: str,
+    settings: Mapping[str, object],
+    personal: Sequence[str],
+    group: str,
+    *,
+    bands: bool = False,
 ) -> str:
-    """The key under which the plan of a group is kept."""
+    """The key under which the plan of a group is kept.
+
+    Args:
+        bands: whether bands were looked for. A run that may not join pictures does not do so for a plan.
+    """
     return keys.piece_key(
         "plan",
         environment=environment,
@@ -165,6 +183,7 @@ def plan_key(
         settings=settings,
         personal=sorted(personal),
         group=group,
+        bands=bands,
         version=PLAN_VERSION,
     )
 

@@ -21,11 +21,13 @@ import numpy as np
 
 from framepress.above_pieces import unpack_above
 from framepress.agreement import largest_area
+from framepress.band_canvas import StillLines
+from framepress.banded import BandWriter, SeenBands
 from framepress.cache import Cache
 from framepress.composite import Canvas, Overlay, blend, patched, read_overlay
 from framepress.encode import EncoderSettings, GopEncoder
 from framepress.errors import CacheFault, PlanMisfit, PlanWrong
-from framepress.frames_to_segments import EncodedFrames, side_by_side
+from framepress.frames_to_segments import WAITING_MAX, EncodedFrames, side_by_side
 from framepress.layered import LayerFrame, OverlayPng, PersonalLayer, picture_that_stays
 from framepress.page import Page
 from framepress.pictures import PictureReader, frame_summary
@@ -64,13 +66,14 @@ class PlannedFrames:
 
     Attributes:
         captures: parts that were captured. captured_count: frames of which at least one part was.
-        stored_segments: GOPs that were there already.
+        stored_segments: GOPs that were there already. stored_bands: bands of others that were.
         level: how far reuse went, one of `plan.LEVELS`.
     """
 
     encoded: EncodedFrames = field(default_factory=EncodedFrames)
     captures: int = 0
     stored_segments: int = 0
+    stored_bands: int = 0
     level: str = "frames"
 
 
@@ -82,6 +85,8 @@ class LoadedPlan:
         self.plate = Plate(plate, plan.slots, plan.width, plan.height)
         self._above = above
         self._overlays = OverlayReader(plan.width, plan.height)
+        self.still_lines = StillLines(self.plate, plan.height)
+        self.seen_bands = SeenBands()
 
     @classmethod
     def load(cls, plan: Plan, cache: Cache) -> LoadedPlan | None:
@@ -248,7 +253,7 @@ def encode_planned(
     """Make all segments of the row whose page is open.
 
     Args:
-        level: "frames" or "segments".
+        level: "frames", "segments" or "bands".
 
     Raises:
         PlanMisfit: the row cannot be made by the plan. PlanWrong: the plan is wrong.
@@ -256,13 +261,14 @@ def encode_planned(
     """
     assert level in LEVELS[1:]
     plan = loaded.plan
+    waiting_max = settings.gop_frames if level == "bands" else WAITING_MAX
     for margin in (0, EDGE_MARGIN):
-        writer = _Writer(loaded, settings, gops, cache, level)
+        writer = writer_for(loaded, settings, gops, cache, level)
         size = (plan.width, plan.height)
         layer = PersonalLayer(page, plan.personal, scale=plan.scale, size=size, margin=margin)
         frames = (_checked(frame, plan) for frame in layer.frames(range(plan.frame_count), plan.fps))
         try:
-            side_by_side(frames, writer.take, on_frame)
+            side_by_side(frames, writer.take, on_frame, waiting_max=waiting_max)
             break
         except InkOutside:
             if margin or page.stateful:
@@ -271,6 +277,16 @@ def encode_planned(
                     rule="ink-outside",
                 ) from None
     return writer.done
+
+
+def writer_for(
+    loaded: LoadedPlan, settings: EncoderSettings, gops: Sequence[range], cache: Cache, level: str
+) -> _Writer | BandWriter:
+    """What takes the frames of the personal layer."""
+    if level != "bands":
+        return _Writer(loaded, settings, gops, cache, level)
+    done = PlannedFrames(level="segments")
+    return BandWriter(loaded, Compositor(loaded), settings, gops, cache, loaded.plan.bands, done)
 
 
 def _checked(frame: LayerFrame, plan: Plan) -> LayerFrame:

@@ -64,7 +64,14 @@ class Planner:
         find = group.state == "unknown" and not group.voids
         helped = not find and self._batch.request.workers > 1
         samples = tuple(group.samples)
-        task = SurveyTask(samples, self._groups.personal, fresh=not find, find=find, helped=helped)
+        task = SurveyTask(
+            samples,
+            self._groups.personal,
+            fresh=not find,
+            find=find,
+            helped=helped,
+            bands=self._batch.request.reuse == "bands",
+        )
         group.state = "surveying"
         self._surveying[id(task)] = group
         if helped:

@@ -129,6 +129,7 @@ class Worker:
                     fresh=task.fresh,
                     find=task.find,
                     helped=task.helped,
+                    bands=task.bands,
                 )
                 known = found.digest if isinstance(found, Plan) else found
                 return Surveyed(key, known, stored, time.perf_counter() - began)

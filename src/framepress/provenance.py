@@ -7,7 +7,7 @@ Provenance is a JSON object in the file's ``comment``:
      "path":        "plain" or "reuse",    every frame captured whole, or put together by a plan
      "environment": <environment digest>,  what made the pixels
      "plan":        <plan digest>,         only of "reuse"
-     "reuse":       "frames" or "segments"}  only of "reuse": how far it went
+     "reuse":       "frames", "segments" or "bands"}  only of "reuse": how far it went
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any, Literal
 PROVENANCE_VERSION = 1
 
 #: How far reuse between rows may go, from nothing to encoded pictures.
-Reuse = Literal["off", "frames", "segments"]
-REUSE_LEVELS: tuple[Reuse, ...] = ("off", "frames", "segments")
+Reuse = Literal["off", "frames", "segments", "bands"]
+REUSE_LEVELS: tuple[Reuse, ...] = ("off", "frames", "segments", "bands")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Demands:
         environment: what another environment made will not do; None: any will.
     """
 
-    max_reuse: Reuse = "segments"
+    max_reuse: Reuse = "bands"
     voided: frozenset[str] = frozenset()
     environment: str | None = None
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from framepress import audio, variants
 from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder
@@ -285,7 +285,7 @@ class Renderer:
             opened - began,
             checked - opened,
             path="reuse",
-            level=task.reuse,
+            level=cast(Reuse, done.level),
             plan=plan.digest,
             poster=poster,
             stored_segments=done.stored_segments,
@@ -302,12 +302,13 @@ class Renderer:
         fresh: bool,
         find: bool = False,
         helped: bool = False,
+        bands: bool = False,
     ) -> tuple[str, Plan | NoPlan | None, bool]:
         """Find or make the plan of a group.
 
         Args:
             beat: called with what is being done, frames that are done, and frames in all.
-            fresh: make it anew, whatever is known. find: make nothing. helped: see `Survey`.
+            fresh: make it anew, whatever is known. find: make nothing. helped, bands: see `Survey`.
 
         Returns:
             Its plan key, what is known of the group, and whether it was known before.
@@ -318,14 +319,17 @@ class Renderer:
         shelf = self._shelf
         assert shelf is not None
         self.warm.page()
-        key = shelf.key(self.environment, samples[0].values, personal)
+        key = shelf.key(self.environment, samples[0].values, personal, bands=bands)
         known = None if fresh else shelf.find(key)
         if known is not None or find:
             return key, known, True
         for attempt in range(1, SURVEY_TRIES + 1):
             try:
                 with self.warm.guard():
-                    found = Survey(self._bench(beat), samples, shelf.cache, personal, helped=helped).run()
+                    survey = Survey(
+                        self._bench(beat), samples, shelf.cache, personal, helped=helped, bands=bands
+                    )
+                    found = survey.run()
                 break
             except (BrowserCrash, FrameTimeout):
                 if attempt == SURVEY_TRIES:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 Status = Literal["done", "failed"]
 Capture = Literal["begin-frame", "screenshot"]
 Path_ = Literal["plain", "reuse", "stored"]
-ReuseLevel = Literal["off", "frames", "segments"]
+ReuseLevel = Literal["off", "frames", "segments", "bands"]
 
 #: `FramepressError.record` of the error that ended a row.
 ErrorRecord = Annotated[
@@ -77,7 +77,8 @@ class RowResult(BaseModel):
         path: "plain": every frame captured whole; "reuse": what the row shares with others was not captured
             again; "stored": the file was there from an earlier run, or is that of another row of this run.
         reuse: how far reuse went: "off", "frames" (only what is personal was captured), "segments" (encoded
-            pictures that rows share were not encoded again either). None: nothing was rendered.
+            pictures that rows share were not encoded again either), "bands" (nor parts of pictures). None:
+            nothing was rendered.
         reason: why the row was rendered plain although reuse was allowed; None: it was not, or was not.
         plan: digest of the plan by which it was made, in this run or before.
         frames: pictures in the clip.

@@ -34,14 +34,17 @@ class Shelf:
         self._settings = settings.model_dump(mode="json")
         self._loaded: dict[str, LoadedPlan] = {}
 
-    def key(self, environment: str, values: Mapping[str, str], personal: Sequence[str]) -> str:
+    def key(
+        self, environment: str, values: Mapping[str, str], personal: Sequence[str], *, bands: bool
+    ) -> str:
         """The plan key of the group that a row belongs to.
 
         Args:
             values: of the row. personal: variables that differ between the rows of a group.
+            bands: whether its pictures may be joined from bands.
         """
         group = group_digest(values, personal)
-        return plan_key(environment, self._composition, self._settings, personal, group)
+        return plan_key(environment, self._composition, self._settings, personal, group, bands=bands)
 
     def find(self, key: str) -> Plan | NoPlan | None:
         """What is known of a group; None: nothing, or its plan was given up, or its plate is gone."""

@@ -5,6 +5,7 @@ plain path.
     a few moments of the two most different: composite against plain -> what is painted over them, or no plan
     the rest of the first sample, every frame -> the plate
     every frame of both, composite against plain -> the plan, or no plan
+    bands, where pictures may be joined: both encoded whole and in bands, and decoded -> into the plan
 
 The page belongs to the renderer; a survey asks it to open samples and leaves it as it finds it.
 """
@@ -29,6 +30,7 @@ from framepress.pictures import PictureReader
 from framepress.plan import Check, Plan, check_frames, group_digest, spans
 from framepress.planned import Compositor, InkOutside, LoadedPlan, look_at_rest
 from framepress.plate import Plate, PlateWriter
+from framepress.survey_bands import BandSurvey
 from framepress.survey_bench import (
     NoPlan,
     Refused,
@@ -169,7 +171,19 @@ class Survey(LayersSurvey):
                         compare(drawn, plain.frame(frame.index), plan.width, plan.height), frame.index
                     )
                     self._bench.beat("checking the plan", frame.index, plan.frame_count)
-        return replace(plan, rest=rest)
+        return self._with_bands(replace(plan, rest=rest), loaded)
+
+    def _with_bands(self, plan: Plan, loaded: LoadedPlan) -> Plan:
+        if not self._bands:
+            return plan
+        clip = self._known_clip()
+        layers = [self._layer(number) for number in range(len(self._samples[:VERIFIED]))]
+
+        def beat(frame: int) -> None:
+            self._bench.beat("trying bands", frame, plan.frame_count)
+
+        found = BandSurvey(loaded, clip.encoder, clip.gops, layers, self._cache, beat).run()
+        return replace(plan, bands=found.layouts, whole_because=found.because)
 
     def _agree(self, found: Agreement, frame: int) -> None:
         if not found.holds:

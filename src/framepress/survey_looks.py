@@ -49,6 +49,7 @@ class LooksSurvey:
         samples: rows of the group, the two most different first; at least two, unless the group has but one.
         variables: those that differ between rows of the group.
         helped: another worker makes the plain frames of the samples that are verified (`keep_plain_frames`).
+        bands: whether to look for bands (`survey_bands`).
     """
 
     def __init__(
@@ -59,9 +60,11 @@ class LooksSurvey:
         variables: Sequence[str] = (),
         *,
         helped: bool = False,
+        bands: bool = False,
     ) -> None:
         self._bench = bench
         self._helped = helped
+        self._bands = bands
         self._variables = variables
         self._samples = samples
         self._cache = cache

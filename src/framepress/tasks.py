@@ -85,6 +85,7 @@ class SurveyTask:
         fresh: what is known of the group does not count.
         find: only look whether it is known.
         helped: another worker makes the plain frames of the samples (`PlainFramesTask`).
+        bands: whether pictures may be joined from parts that were encoded by themselves.
     """
 
     samples: tuple[Variant, ...]
@@ -92,6 +93,7 @@ class SurveyTask:
     fresh: bool = False
     find: bool = False
     helped: bool = False
+    bands: bool = False
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,10 @@ def window(session: Session) -> Outcome:
     return _beside_peer(session, "window", "personal part on screen 2 of 6 seconds", 20)
 
 
+def lower(session: Session) -> Outcome:
+    return _beside_peer(session, "lower", "personal lower third before a moving picture", 12)
+
+
 def everything(session: Session) -> Outcome:
     """Everything personal: with reuse between two halves of the same rows without."""
     outcome = Outcome("everything", "everything personal", session.row_count)
@@ -202,6 +206,7 @@ CASES: dict[str, Callable[[Session], Outcome]] = {
     "card": card,
     "still": still,
     "window": window,
+    "lower": lower,
     "everything": everything,
     "one": one,
     "again": again,

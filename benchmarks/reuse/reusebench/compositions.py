@@ -48,7 +48,8 @@ def _card(text: str) -> str:
 
 def _still(text: str) -> str:
     """Nothing moves behind the member's own parts once the rings have arrived."""
-    return _style(text, ".glow, .orbits .turn { animation: none; }")
+    # As specific as the rules that they undo: `.glow` alone loses against `.glow.sun`.
+    return _style(text, ".glow.sun, .glow.tide, .orbits .turn, .orbits .turn.back { animation: none; }")
 
 
 def _window(text: str) -> str:
@@ -63,6 +64,12 @@ def _window(text: str) -> str:
         "  .knob { animation: pop 0.3s 0.1s var(--soft) both, slide 1.2s 0.2s var(--climb) both; }\n"
         "  .left { animation-delay: 0.9s; }",
     )
+
+
+def _lower(text: str) -> str:
+    """Only the name is the member's own, in the lower third; behind it the whole picture moves."""
+    others = ".avatar, .count, .tier, .next, .track, .bar, .knob, .left, .earned"
+    return _style(text, f"#card > :is({others}) {{ display: none; }}\n  .name-box {{ top: 800px; }}")
 
 
 def _everything(text: str) -> str:
@@ -81,6 +88,7 @@ COMPOSITIONS: dict[str, Callable[[str], str]] = {
     "card": _card,
     "still": _still,
     "window": _window,
+    "lower": _lower,
     "everything": _everything,
     "campaign": _campaign,
 }

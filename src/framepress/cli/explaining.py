@@ -84,7 +84,7 @@ def _run(options: Options) -> int:
             workers=workers,
             groups_max=options.groups,
             cache=cache,
-            reuse="segments" if level == "off" else level,
+            reuse="bands" if level == "off" else level,
         )
         with (
             show.Reporter(quiet=options.quiet) as reporter,

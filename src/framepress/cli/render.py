@@ -136,8 +136,8 @@ ReuseOption = Annotated[
     str | None,
     typer.Option(
         "--reuse",
-        metavar="off|frames|segments",
-        help="How far rows share what is common to them; FRAMEPRESS_MAX_REUSE caps it.  [default: segments]",
+        metavar="off|frames|segments|bands",
+        help="How far rows share what is common to them; FRAMEPRESS_MAX_REUSE caps it.  [default: bands]",
     ),
 ]
 NoCache = Annotated[

@@ -92,6 +92,8 @@ def _group(group: ExplainedGroup, found: Explanation) -> Iterator[str]:
         yield f"  painted over them, the same for all: {', '.join(group.above)}"
     if group.intervals:
         yield f"  key-frame intervals: {_intervals(group.intervals)}"
+    if group.whole_because:
+        yield f"  pictures are encoded whole: {group.whole_because}"
     if group.cost is not None:
         cost = group.cost
         yield (
@@ -125,7 +127,10 @@ def _intervals(intervals: tuple[KeyInterval, ...]) -> str:
 
 
 def _encoded(one: KeyInterval) -> str:
-    return "encoded once" if one.encoded == "once" else "per row"
+    if one.encoded == "once":
+        return "encoded once"
+    parts = " and ".join(f"{top}-{below - 1}" for top, below in one.bands)
+    return f"per row in lines {parts}" if parts else "per row"
 
 
 def _forecast(found: Explanation, kept: bool) -> Iterator[str]:
