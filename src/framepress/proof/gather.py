@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from framepress import keys
 from framepress.composition import Composition
+from framepress.declarations import LEFT_OUT_NAME, is_own_name
 from framepress.ledger import Ledger
 from framepress.ledger_rows import LedgerRow
 from framepress.preflight.basis import BasisRequest
@@ -58,6 +59,8 @@ class Gatherer:
         self._composition = composition
         self._binder = binder
         self._on_row = on_row
+        template = composition.template(tuple(binder.column_of))
+        self._conditions = [condition.where(0) for condition in template.conditions]
         self._others: dict[str, dict[str, None]] = {}
         self._extremes: dict[str, list[str]] = {}
         self._seen: dict[bytes, int] = {}
@@ -81,7 +84,7 @@ class Gatherer:
     def default(self) -> Variant:
         """The defaults, and the first row's values where there is none."""
         assert self._first is not None
-        values = dict(self._first.values)
+        values = _shown_by(self._first)
         for name, declaration in self._composition.declarations.items():
             if declaration.default is not None:
                 values[name] = declaration.default
@@ -90,7 +93,7 @@ class Gatherer:
     def first(self) -> Variant:
         """The first row that can be rendered."""
         assert self._first is not None
-        return Variant(self._first.values, self._first.files)
+        return Variant(_shown_by(self._first), self._first.files)
 
     def request(self, default: Variant) -> BasisRequest:
         """What the basis is made from, with these values as what all others are compared with."""
@@ -117,10 +120,11 @@ class Gatherer:
             if one.row != row.number:
                 break
             chooser.add_findings(row.number, [one])
-        chooser.add_row(
-            row.number, row.values, {name: texts.get(column, "") for name, column in columns.items()}
-        )
-        self._note_values(row)
+        values = {name: value for name, value in row.values.items() if not is_own_name(name)}
+        chooser.add_row(row.number, values, {name: texts.get(column, "") for name, column in columns.items()})
+        for branch in self._branches(row):
+            chooser.add_branch(row.number, branch)
+        self._note_values(values)
         digest = row_digest(row)
         digests.append(digest)
         earlier = self._seen.setdefault(digest, row.number)
@@ -129,8 +133,14 @@ class Gatherer:
             found.findings.append(double)
             chooser.add_findings(row.number, [double])
 
-    def _note_values(self, row: LedgerRow) -> None:
-        for name, value in row.values.items():
+    def _branches(self, row: LedgerRow) -> Iterator[str]:
+        """What each `data-if` of the page makes of the row."""
+        left = {part for part in row.values.get(LEFT_OUT_NAME, "").split(",") if part}
+        for index, where in enumerate(self._conditions):
+            yield f"data-if at {where}, {'left out' if str(index) in left else 'there'}"
+
+    def _note_values(self, values: Mapping[str, str]) -> None:
+        for name, value in values.items():
             others = self._others.setdefault(name, {})
             if len(others) <= OTHERS:
                 others[value] = None
@@ -158,6 +168,11 @@ class Gatherer:
         for name in table.columns:
             if name not in used:
                 yield finding("column-unused", "no variable has its name", field=name)
+
+
+def _shown_by(row: LedgerRow) -> dict[str, str]:
+    """The values of a row, without what elements it lacks: that follows from them, also when one changes."""
+    return {name: value for name, value in row.values.items() if name != LEFT_OUT_NAME}
 
 
 def row_digest(row: LedgerRow) -> bytes:
