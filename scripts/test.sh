@@ -32,4 +32,5 @@ make_venv dev
 "$venv/bin/ruff" check .
 "$venv/bin/ruff" format --check .
 "$venv/bin/mypy"
-exec "$venv/bin/python" -m pytest ${suite[@]+"${suite[@]}"} "$@"
+# As many at once as there are processors; the browsers of the tests are what takes the time.
+exec "$venv/bin/python" -m pytest -n auto --dist worksteal ${suite[@]+"${suite[@]}"} "$@"

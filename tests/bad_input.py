@@ -128,7 +128,7 @@ MARKUP = (
     Case(
         "declarations that are never closed",
         SINGLE,
-        ("page.html:1:", "is not closed", "</script>"),
+        ("page.html:1:", "never closed", "</script>"),
         page('<script type="application/hyperframes-vars">{"NAME": {}}'),
     ),
     Case(

@@ -82,20 +82,16 @@ FAST = {
     "backdrop filter over it",
     "perspective and preserve-3d",
     "text moves its neighbours",
-    "a name that wraps in a row that nobody sampled",
     "has()",
     "counters",
-    "something half transparent over it",
     "display: none in some rows",
     "canvas",
-    "a colour in an SVG gradient",
     "a string as list marker",
     "shadow DOM",
     "moved by hf-seek",
     "a page with animation frames alive",
     "the length depends on the row",
     "three frames",
-    "one name makes a colour flash at one frame",
 }
 
 #: A ground that is neither plain nor symmetrical, so that anything that moves shows; `.sun` moves.

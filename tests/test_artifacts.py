@@ -244,6 +244,7 @@ def test_a_damaged_artifact_is_made_again(people: Program) -> None:
     assert paths(many(people, "--out-dir", "third")) == ["stored", "stored"]
 
 
+@pytest.mark.slow
 def test_no_cache_renders_again_what_lies_anywhere_and_leaves_the_cache_alone(people: Program) -> None:
     many(people)
     before = {path: path.stat().st_mtime_ns for path in (people.folder / "cache").rglob("*")}

@@ -213,6 +213,7 @@ def assert_both_decoders_agree(path: Path) -> None:
     assert math.isfinite(float(found.mean()))
 
 
+@pytest.mark.slow
 def test_a_row_that_leaves_its_band_is_encoded_in_one_piece(press: Press, tmp_path: Path) -> None:
     """A name that stands where no sample has put one."""
     danger = Danger(

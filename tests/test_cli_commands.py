@@ -159,7 +159,7 @@ def test_examples_of_the_help_run(program: Program) -> None:
     """Each example stands in one line, and the program understands it: it is run where there is no list."""
     text = program.run("render", "--help").stdout.decode()
     examples = re.findall(r"^ +((?:cat .*\| )?framepress render .*)$", text, re.MULTILINE)
-    assert len(examples) == 8
+    assert len(examples) == 10
     program.write("card.html", PAGE)
     for example in examples:
         ended = program.shell(example)
@@ -182,6 +182,7 @@ def test_a_single_clip_is_named_after_its_composition(program: Program) -> None:
     assert not (program.folder / "out").exists()
 
 
+@pytest.mark.slow
 def test_values_may_come_from_a_file_from_json_and_one_by_one(program: Program) -> None:
     """The row key tells what was rendered: three ways of saying one thing agree, and the last word wins."""
     program.write("values.json", '{"name": "Asha", "points": 12}')
@@ -234,6 +235,7 @@ def test_a_still_goes_to_a_file_or_to_standard_output(program: Program) -> None:
     assert (program.folder / "page.png").read_bytes() != streamed
 
 
+@pytest.mark.slow
 def test_quality_rate_and_size_change_the_clip(program: Program) -> None:
     def clip(*words: str) -> tuple[tuple[int, int, int], str]:
         ended = program.run(*SINGLE, "--json", *words)
@@ -344,6 +346,7 @@ def test_what_is_stored_is_not_rendered_again_unless_asked(people: Program) -> N
     assert {name: (people.folder / "out" / name).stat().st_ino for name in before} != before
 
 
+@pytest.mark.slow
 def test_a_stored_clip_gets_the_poster_it_lacks(people: Program) -> None:
     def posters(*words: str) -> tuple[list[str], list[Any], list[int]]:
         ended = people.run(*many("--json", "--rows", "1-2", *words))
@@ -368,6 +371,7 @@ def test_a_stored_clip_gets_the_poster_it_lacks(people: Program) -> None:
     assert (people.folder / "out/asha.jpg").read_bytes() != made
 
 
+@pytest.mark.slow
 def test_a_single_stored_clip_gets_its_poster_too(program: Program) -> None:
     told = [program.run(*SINGLE, "--json", *words).objects()[0] for words in ((), ("--poster", "0.5")) * 2]
     assert [(one["path"], one["poster"]) for one in told] == [

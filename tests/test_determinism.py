@@ -33,6 +33,7 @@ def render(
     return program.clips(out)
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_how_the_work_was_shared_out(people: Program) -> None:
     expected = render(people, "people.json", "one", "--workers", "1")
     assert len(set(expected.values())) == 3
@@ -63,6 +64,7 @@ def test_a_single_clip_is_the_same_whole_split_and_from_a_list(people: Program) 
         assert (people.folder / out).read_bytes() == expected
 
 
+@pytest.mark.slow
 def test_bytes_do_not_depend_on_the_folder_nor_on_the_machine_s_settings(people: Program) -> None:
     expected = render(people, "people.json", "one", "--workers", "2", "--rows", "1-2")
     elsewhere = people.folder / "another folder" / "deeper"
@@ -75,6 +77,7 @@ def test_bytes_do_not_depend_on_the_folder_nor_on_the_machine_s_settings(people:
     assert moved == expected
 
 
+@pytest.mark.slow
 def test_a_second_attempt_gives_the_same_bytes(people: Program) -> None:
     """The first browser is killed while it starts or opens its page."""
     expected = render(people, "people.json", "one", "--workers", "1", "--rows", "1")

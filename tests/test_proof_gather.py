@@ -13,7 +13,7 @@ from framepress.settings import RenderSettings, RunLimits
 from framepress.variants import Binder
 
 PAGE = """<!doctype html><meta charset="utf-8">
-<script type="application/hyperframes-vars">{"NAME": {"default": "Ada"}, "TIER": {"default": "basic"}}</script>
+<script type="application/hyperframes-vars">{"NAME": {"default": "Ada"}, "TIER": {"default": "b"}}</script>
 <div data-width="64" data-height="36" data-duration="1"><p>{{$NAME}}</p>
 <b data-if="TIER == 'vip'">thanks</b></div>
 """

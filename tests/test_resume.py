@@ -176,6 +176,7 @@ def svg(colour: str) -> str:
     )
 
 
+@pytest.mark.slow
 def test_temporary_folders_and_partials_of_the_dead_are_swept_at_the_next_start(people: Program) -> None:
     dead = subprocess.Popen(["true"])
     dead.wait()
@@ -227,6 +228,7 @@ def test_a_second_start_of_a_run_that_goes_on_says_which_process_has_it(people: 
     people.assert_nothing_left()
 
 
+@pytest.mark.slow
 def test_a_worker_that_hangs_is_found_and_replaced(
     people: Program, browser_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,7 @@ def test_a_wrong_plan_is_given_up_and_what_it_made_is_made_again(press: Press, t
     assert later.bytes() == ran.bytes()
 
 
+@pytest.mark.slow
 def test_clips_of_earlier_runs_fall_with_their_plan(press: Press, tmp_path: Path) -> None:
     danger = Danger("special", knows("side.textContent = 'other';"), rows=values(name=TWELVE))
     page, folder = danger.write(tmp_path / "composition"), tmp_path / "cache"
