@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,6 +16,14 @@ from framepress.errors import BrowserMissing
 from program import PAGE, Program
 from servers import AWS, Server, running
 from stage import Stage, browser_options
+
+
+def pytest_configure() -> None:
+    """Ctrl-C works in the programs that tests start, also where a shell started the tests in the background:
+    there it is ignored, and that is inherited.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -49,8 +49,9 @@ CHECK_EDGE_OFF_MAX = 48
 #: picture before all of it is drawn, and a plan costs as much as several clips.
 REST_TRIES = 2
 
-#: Decoded overlays that are kept: each is of one part of one row, and is used until that part changes.
-OVERLAYS_KEPT = 64
+#: Decoded overlays that are kept, those last used: each is of one part of one row, is used until that part
+#: changes, and takes some 5 bytes per pixel.
+OVERLAYS_KEPT = 24
 
 #: CSS pixels by which parts are larger at the second try, if something was painted on the edge of one.
 EDGE_MARGIN = 64
@@ -129,6 +130,7 @@ class OverlayReader:
         overlay: Overlay | None = None
         for one in reversed(todo):
             if id(one) in self._read:
+                self._read.move_to_end(id(one))
                 overlay = self._read[id(one)][1]
                 continue
             on = overlay
