@@ -39,7 +39,7 @@ QUIET = [
     "Ada", "Ada Byron", "Li", "JJ", "O'Neil", "D’Arcy", "van der Berg", "McDonald", "Zoë", "José Ñúñez",
     "Nullmann",
     "Tester-Meyer", "Nina", "محمد عبد الرحمن", "می‌خواهم", "שירה כהן־לוי", "李小龍", "さくら", "김민준",
-    "अनन्या",
+    "अनन्या", "नेहा सिंह A.", "田中 愛 K.",
     "👩🏽‍🚀 Mae", "Zoë 🦊✨", "Straße", "São Paulo", "Ångström", "AT&T", "R&D", "Ben & Jerry",
     "A < B", "1284",
     "2025-02-28", "29.02.2024", "12/31/2024", "3.14", "Ã", "Â", "Testarossa", "Samplemann",

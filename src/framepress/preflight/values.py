@@ -123,7 +123,8 @@ def _spaces(_: str, text: str, __: Column | None) -> tuple[str, str] | None:
 def _case(name: str, text: str, column: Column | None) -> tuple[str, str] | None:
     if not _NAME_COLUMN.search(name):
         return None
-    letters = sum(map(str.isalpha, text))
+    # Most scripts know no capitals; an initial in Latin behind them says nothing about the rest.
+    letters = sum(character.upper() != character.lower() for character in text)
     if text.isupper() and letters >= 4:
         usual = column.upper if column else 0
     elif text.islower() and letters >= 2:
