@@ -32,5 +32,6 @@ make_venv dev
 "$venv/bin/ruff" check .
 "$venv/bin/ruff" format --check .
 "$venv/bin/mypy"
-# As many at once as there are processors; the browsers of the tests are what takes the time.
-exec "$venv/bin/python" -m pytest -n auto --dist worksteal ${suite[@]+"${suite[@]}"} "$@"
+# As many at once as there are processors, up to four: each brings browsers and servers of its own.
+processes=$(nproc)
+exec "$venv/bin/python" -m pytest -n "$((processes < 4 ? processes : 4))" --dist worksteal ${suite[@]+"${suite[@]}"} "$@"
