@@ -26,7 +26,7 @@ from framepress.environment import machine_environment
 from framepress.errors import FramepressError, InputError
 from framepress.feeder import Feeder
 from framepress.ledger import Ledger
-from framepress.ledger_rows import LedgerRow
+from framepress.ledger_rows import BOUND, LedgerRow
 from framepress.provenance import Demands, Reuse
 from framepress.remote_files import RemoteFiles, RemoteOptions
 from framepress.results import RowResult, Seconds, Summary
@@ -369,7 +369,7 @@ class Batch:
         return GivenRows(self._given if self._given is not None else ())
 
     def _waiting(self) -> Iterator[LedgerRow]:
-        states = {"failed"} if self.request.retry_failed else {"bound", "done", "failed"}
+        states = {"failed"} if self.request.retry_failed else BOUND
         return self.ledger.iter_rows(states, unique=True)
 
     def _total(self) -> int:

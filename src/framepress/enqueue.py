@@ -25,15 +25,12 @@ from framepress.bundle import address, put_bundle, put_row_files
 from framepress.errors import InputError
 from framepress.groups import Groups
 from framepress.ledger_file import connect, faults, run_path
-from framepress.ledger_rows import LedgerRow
+from framepress.ledger_rows import BOUND, LedgerRow
 from framepress.messages import Message, Poster, encode_message, settings_fields
 from framepress.orders import SurveyOrder, put_order, voided_plans
 from framepress.queue.base import BODY_BYTES_MAX, Job, JobQueue
 from framepress.run_records import RunFacts, RunRecords, write_facts
 from framepress.variants import row_key_of
-
-#: States of the rows that a run is about.
-ROWS = {"bound", "done", "failed"}
 
 #: Jobs that are handed to the queue at a time; it makes its own batches of them.
 PAGE_JOBS = 2_000
@@ -66,8 +63,8 @@ def order_of(batch: Batch) -> SurveyOrder | None:
     No page is opened here: the first worker of each machine makes the plan, whatever machine sends the list.
     """
     ledger, settings = batch.ledger, batch.request.settings
-    groups = Groups(ledger.iter_rows(ROWS, unique=True))
-    groups.divide(ledger.iter_rows(ROWS, unique=True))
+    groups = Groups(ledger.iter_rows(BOUND, unique=True))
+    groups.divide(ledger.iter_rows(BOUND, unique=True))
     # Undivided: what all rows share by nature is known, and nothing else yet.
     group = next(iter(groups), None)
     if group is None or group.state == "plain":
@@ -109,7 +106,7 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
     finished = set(done) - set(again)
     facts = RunFacts(
         run=run,
-        rows=sum(1 for _ in batch.ledger.iter_rows(ROWS, unique=True)),
+        rows=sum(1 for _ in batch.ledger.iter_rows(BOUND, unique=True)),
         template=template,
         store=place,
         queue=queue_url,
@@ -127,7 +124,9 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
         order=digest,
         poster=_poster(batch),
     )
-    waiting = (row for row in batch.ledger.iter_rows(ROWS, unique=True) if (row.out, row.key) not in finished)
+    waiting = (
+        row for row in batch.ledger.iter_rows(BOUND, unique=True) if (row.out, row.key) not in finished
+    )
     made = (_job(row, common, again) for row in _with_files(waiting, blobs, batch))
     sent = 0
     with _SentLog.beside(batch, queue) as log:

@@ -18,7 +18,7 @@ from framepress.blobs import Blobs, open_blobs
 from framepress.cache import Cache
 from framepress.errors import UsageError
 from framepress.ledger import Ledger
-from framepress.ledger_rows import LedgerRow
+from framepress.ledger_rows import BOUND, LedgerRow
 from framepress.messages import MessageError, decode_message
 from framepress.orders import remove_orders, voided_plans
 from framepress.poster import poster_name
@@ -238,7 +238,7 @@ class FleetRun:
         self.records.refresh()
         rows = self.records.rows()
         with ledger.batch():
-            for row in ledger.iter_rows({"bound", "done", "failed"}, unique=True):
+            for row in ledger.iter_rows(BOUND, unique=True):
                 record = rows.get((str(row.out), str(row.key)))
                 if record is None or record["status"] == "retried":
                     continue

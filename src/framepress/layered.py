@@ -49,17 +49,10 @@ class OverlayPng:
     @property
     def depth(self) -> int:
         """How many it is on, one on the other."""
-        return len(self.below)
-
-    @property
-    def below(self) -> list[OverlayPng]:
-        """What it is on, from the nearest to the whole one at the bottom."""
-        found = []
-        at = self.onto
+        count, at = 0, self.onto
         while at is not None:
-            found.append(at)
-            at = at.onto
-        return found
+            count, at = count + 1, at.onto
+        return count
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from typing import Any, Protocol
 from framepress.errors import RowValueError
 from framepress.lexeme import dumps
 
+#: States of the rows that a run is about: all but those that were never bound, and those that were refused.
+BOUND = frozenset(("bound", "done", "failed"))
+
 # Made once: json.dumps with options makes one per call, which is most of its time.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 

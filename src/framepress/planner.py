@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from framepress.errors import EnvironmentFault, InternalError, PlanWrong
 from framepress.groups import VOIDS_MAX, Group, Groups
-from framepress.ledger_rows import LedgerRow
+from framepress.ledger_rows import BOUND, LedgerRow
 from framepress.shelf import void, voided
 from framepress.survey_looks import VERIFIED
 from framepress.tasks import Failed, PlainFramesTask, Reply, Surveyed, SurveyTask
@@ -181,7 +181,7 @@ class Planner:
         return self._groups.of(row)
 
     def _rows(self) -> Iterator[LedgerRow]:
-        return self._batch.ledger.iter_rows({"bound", "done", "failed"}, unique=True)
+        return self._batch.ledger.iter_rows(BOUND, unique=True)
 
 
 class _Endless(Iterator[Todo]):

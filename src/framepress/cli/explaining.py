@@ -9,7 +9,7 @@ from framepress.browser import remove_folders_of, sweep_temporary_folders
 from framepress.cli import show
 from framepress.cli.arguments import parse_pairs
 from framepress.cli.explain import Options
-from framepress.cli.rendering import note_of, open_cache, remote_of
+from framepress.cli.rendering import note_of, open_cache, remote_of, settings_of
 from framepress.cli.show_explanation import tell_explanation
 from framepress.composition import load_composition
 from framepress.errors import StorageFault, UsageError
@@ -17,7 +17,7 @@ from framepress.explainer import Explainer, ExplainRequest
 from framepress.explanation import Explanation
 from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
-from framepress.workshop import Workshop, choice, render_settings, reuse_level, run_limits, worker_count
+from framepress.workshop import Workshop, choice, reuse_level, run_limits, worker_count
 
 #: Groups that one call looks at.
 GROUPS_MAX = 100
@@ -37,17 +37,7 @@ def run(options: Options) -> int:
 
 
 def _run(options: Options) -> int:
-    settings = render_settings(
-        crf=options.crf,
-        preset=options.preset,
-        quality=options.quality,
-        fps=options.fps,
-        scale=options.scale,
-        locale=options.locale,
-        timezone=options.timezone,
-        now=options.now,
-        system_fonts=options.system_fonts,
-    )
+    settings = settings_of(options)
     limits = run_limits(frame_timeout_s=options.frame_timeout)
     workers = worker_count(options.workers)
     binding = _binding(options)

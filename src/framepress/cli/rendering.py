@@ -15,7 +15,7 @@ from framepress.blobs import is_bucket_url
 from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folders_of
 from framepress.bundle_folder import local_composition
 from framepress.cache_options import CacheOptions, cache_options
-from framepress.cli import show
+from framepress.cli import explain, show
 from framepress.cli.approving import require_approval
 from framepress.cli.arguments import parse_pairs, parse_values, read_values
 from framepress.cli.render import Options
@@ -147,7 +147,7 @@ def _run_local(options: Options) -> int:
         return _render_list(options, request)
 
 
-def settings_of(options: Options) -> RenderSettings:
+def settings_of(options: Options | explain.Options) -> RenderSettings:
     """The settings that a command line asks for."""
     return render_settings(
         crf=options.crf,

@@ -17,11 +17,12 @@ from framepress import variants
 from framepress.batch import Batch
 from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder
 from framepress.errors import InputError, RowValueError
+from framepress.ledger_rows import BOUND
 from framepress.pool import WorkerPool
 from framepress.preflight.choose import Chooser
 from framepress.preflight.rules import RULES, Finding
 from framepress.proof.approval import Approval, check_approval
-from framepress.proof.gather import BOUND, Gatherer, row_digest
+from framepress.proof.gather import Gatherer, row_digest
 from framepress.proof.identity import identity_of
 from framepress.proof.work import Beat, Crew
 from framepress.tasks import WorkerConfig

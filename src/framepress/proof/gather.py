@@ -11,7 +11,7 @@ from framepress import keys
 from framepress.composition import Composition
 from framepress.declarations import LEFT_OUT_NAME, is_own_name
 from framepress.ledger import Ledger
-from framepress.ledger_rows import LedgerRow
+from framepress.ledger_rows import BOUND, LedgerRow
 from framepress.preflight.basis import BasisRequest
 from framepress.preflight.choose import Chooser
 from framepress.preflight.rules import Finding, finding
@@ -19,9 +19,6 @@ from framepress.preflight.table import Table
 from framepress.preflight.values import check_row
 from framepress.row_binding import OUT_COLUMN
 from framepress.variants import Binder, Variant, canonical_text
-
-#: States of rows in a ledger that has rendered nothing, and of one that has.
-BOUND = frozenset(("bound", "done", "failed"))
 
 #: Values of a variable that are tried to see what it changes: the longest, the shortest, and these.
 OTHERS = 2

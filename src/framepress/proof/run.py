@@ -19,13 +19,13 @@ from framepress import variants
 from framepress.batch import Batch, BatchRequest, Progress
 from framepress.browser import TEMP_PREFIX, BrowserOptions
 from framepress.errors import InputError
-from framepress.ledger_rows import LedgerRow
+from framepress.ledger_rows import BOUND, LedgerRow
 from framepress.pool import WorkerPool
 from framepress.preflight.basis import Basis
 from framepress.preflight.choose import Chooser, ProofSet
 from framepress.preflight.rules import SEVERITIES, Finding
 from framepress.preflight.tasks import Shot, ShotTask
-from framepress.proof.gather import BOUND, Gathered, Gatherer
+from framepress.proof.gather import Gathered, Gatherer
 from framepress.proof.work import Beat, Crew
 from framepress.rects import Rect
 from framepress.renderer import RowTask
