@@ -108,6 +108,10 @@ class LoadedPlan:
 class OverlayReader:
     """Decodes overlays, each once as long as it is in use. Used by one thread.
 
+    Frames are read in order, so what a patch is on is given up as soon as the patch has been put on it: a
+    part that changed for long would otherwise drive out all others, and each be read from its first capture
+    again at every frame (5,047 instead of 208 decoded PNGs for one row of `examples/card`).
+
     Args:
         width, height: of the whole picture.
     """
@@ -137,6 +141,7 @@ class OverlayReader:
             overlay = read_overlay(self._reader, one.png, one.rect, self._size)
             if one.onto is not None:
                 overlay = patched(on, overlay, one.rect, self._size)
+                self._read.pop(id(one.onto), None)
             self._read[id(one)] = (one, overlay)
             if len(self._read) > OVERLAYS_KEPT:
                 self._read.popitem(last=False)
