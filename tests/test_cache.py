@@ -304,13 +304,14 @@ def digests(count: int) -> list[str]:
     return [digest_bytes(b"%d" % n) for n in range(count)]
 
 
-def test_what_was_used_longest_ago_goes_first_and_artifacts_before_all(tmp_path: Path) -> None:
+def test_what_was_used_longest_ago_goes_first_and_layers_and_artifacts_before_all(tmp_path: Path) -> None:
     cache = Cache(tmp_path / "cache", limit_bytes=10_000)
-    one, two, three, four = digests(4)
+    one, two, three, four, five = digests(5)
     for kind, key, age in (
         ("plate", one, 900),
         ("plate", two, 800),
         ("artifact", three, 10),
+        ("layer", five, 5),
         ("plan", four, 990),
     ):
         cache.put_bytes(kind, key, bytes(1000))
@@ -320,6 +321,8 @@ def test_what_was_used_longest_ago_goes_first_and_artifacts_before_all(tmp_path:
     def left() -> set[str]:
         return {entry.key for entry in CacheFolder(cache.folder).entries()}
 
+    assert cache.prune(limit_bytes=4000).count == 1
+    assert left() == {one, two, three, four}
     assert cache.prune(limit_bytes=3000).count == 1
     assert left() == {one, two, four}
     assert cache.prune(limit_bytes=2999).size_bytes == 1000

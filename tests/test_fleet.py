@@ -333,8 +333,10 @@ def test_one_person_can_be_forgotten(fleet: Fleet, tmp_path: Path) -> None:
         cache = Cache(tmp_path / "cache")
         for key in keys.values():
             cache.put_bytes("artifact", key, b"a clip")
+            cache.put_bytes("layer", key, b"what was captured of somebody")
         removed = FleetRun("run", fleet.store, queue).forget("1", ledger, cache)
         assert list(cache.keys("artifact")) == [keys["2"]]
+        assert not list(cache.keys("layer"))
     assert len(removed) == 5
     assert fleet.numbers(2) == [None, 2]
     assert [record["id"] for record in fleet.records().each()] == ["2"]

@@ -26,8 +26,9 @@ ROOM_PART = 10
 #: Seconds for which a count by another process is believed.
 USAGE_AGE_S = 600.0
 
-#: The kinds that go first: what they hold was published elsewhere too.
-EXPENDABLE = frozenset({"artifact"})
+#: The kinds that go first, in this order: layers only save captures, and what artifacts hold was published
+#: elsewhere too.
+EXPENDABLE = ("layer", "artifact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def prune(
     """
     entries = list(folder.entries())
     total = sum(entry.size_bytes for entry in entries)
-    entries.sort(key=lambda entry: (entry.kind not in EXPENDABLE, entry.used_ns))
+    entries.sort(key=lambda entry: (_rank(entry.kind), entry.used_ns))
     freed, held = Freed(), 0
     for aged in (True, False):
         for entry in entries:
@@ -171,3 +172,7 @@ class Quota:
             return int(path.read_bytes())
         except (OSError, ValueError):
             return None
+
+
+def _rank(kind: str) -> int:
+    return EXPENDABLE.index(kind) if kind in EXPENDABLE else len(EXPENDABLE)

@@ -222,7 +222,7 @@ class FleetRun:
         if remove_orders(self.blobs, self.run, row_keys):
             removed.append("its place among the rows that are compared")
         if cache is not None and _forget_cached(cache, row_keys):
-            removed.append("its clip in the cache")
+            removed.append("its clip and captured pictures in the cache")
         if self.records.remove(outs):
             removed.append("its records")
         if ledger is not None and rows:
@@ -298,10 +298,14 @@ class FleetRun:
 
 
 def _forget_cached(cache: Cache, row_keys: Sequence[str]) -> bool:
-    """Take finished clips out of a cache; whether there was one."""
-    kept = [key for key in set(row_keys) if cache.get("artifact", key) is not None]
-    for key in kept:
-        cache.remove("artifact", key)
+    """Take finished clips out of a cache; whether there was one.
+
+    Captured layers do not say whose they are, and are made again when they are needed: all of them go.
+    """
+    kept = [("artifact", key) for key in set(row_keys) if cache.get("artifact", key) is not None]
+    kept += [("layer", key) for key in list(cache.keys("layer"))]
+    for kind, key in kept:
+        cache.remove(kind, key)
     return bool(kept)
 
 

@@ -10,10 +10,10 @@ Chromium draw all of it anew, and the first picture is believed when the next on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 from framepress.errors import BrowserCrash, PlanMisfit
 from framepress.looks import Cluster, overlapping, rect_in_picture
@@ -74,14 +74,26 @@ class LayerFrame:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the page said of a frame: per personal element, where it paints and whether it may have
-    changed.
+    """What the page said of a frame: per personal element, where it paints, whether it may have changed, and
+    how it looks; how their ancestors look.
     """
 
     index: int
     rects: tuple[Rect | None, ...]
     changed: tuple[bool, ...]
+    looks: tuple[int, ...]
+    path: int
     rest: int
+
+
+class LayerMemory(Protocol):
+    """Remembers what was captured of pages that looked the same."""
+
+    def find(self, seen: Mapping[str, object]) -> list[tuple[OverlayPng, ...]] | None:
+        """The overlays of every frame of a page that was seen like this; None: none was."""
+
+    def keep(self, seen: Mapping[str, object], frames: Sequence[tuple[OverlayPng, ...]]) -> None:
+        """Note them."""
 
 
 class PersonalLayer:
@@ -92,6 +104,7 @@ class PersonalLayer:
         scale: pixels of the picture per CSS pixel. size: of the picture.
         margin: CSS pixels that elements may paint beyond where the page says they do.
         patches: where only some of a part's elements change, capture no more than those.
+        memory: what was captured before; None: everything is captured.
     """
 
     def __init__(
@@ -103,14 +116,18 @@ class PersonalLayer:
         size: tuple[int, int],
         margin: int = 0,
         patches: bool = True,
+        memory: LayerMemory | None = None,
     ) -> None:
         self._page = page
         self._scale = scale
         self._size = size
         self._margin = margin
         self._patches = patches
+        self._memory = memory
+        self._personal = list(personal)
         self._overlays: dict[tuple[int, ...], OverlayPng] = {}
         self._last: _State | None = None
+        self._sources: int | None = None
         page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
 
     def frames(self, indices: range, fps: Fraction) -> Iterator[LayerFrame]:
@@ -120,6 +137,23 @@ class PersonalLayer:
             PlanMisfit: the page turned out to be stateful. Others: see `Page`.
         """
         states = self._watch(indices, fps)
+        memory = self._memory
+        seen = self._seen(states, fps) if memory is not None else None
+        if memory is None or seen is None:
+            yield from self._captured(states, fps)
+            return
+        known = memory.find(seen)
+        if known is not None and len(known) == len(states):
+            for state, overlays in zip(states, known, strict=True):
+                yield LayerFrame(state.index, overlays, 0, state.rest)
+            return
+        frames = []
+        for frame in self._captured(states, fps):
+            frames.append(frame.overlays)
+            yield frame
+        memory.keep(seen, frames)
+
+    def _captured(self, states: Sequence[_State], fps: Fraction) -> Iterator[LayerFrame]:
         for start in range(0, len(states), WINDOW_FRAMES):
             window = states[start : start + WINDOW_FRAMES]
             yield from self._window(window, fps)
@@ -133,12 +167,34 @@ class PersonalLayer:
         for index in indices:
             self._page.seek(index, fps)
             states.append(self._state(index))
+            if index == indices[0] and self._memory is not None:
+                sources = self._page.evaluate("__framepress.layerSources()")
+                self._sources = None if sources is None else int(sources)
         if self._page.stateful:
             raise PlanMisfit(
                 f"The page cannot be entered in the middle: {', '.join(self._page.stateful)}.",
                 rule="stateful",
             )
         return states
+
+    def _seen(self, states: Sequence[_State], fps: Fraction) -> dict[str, object] | None:
+        """All that the captures depend on, as far as this page decides it; None: more than can be told."""
+        if self._sources is None:
+            return None
+        return {
+            "personal": self._personal,
+            "view": [*self._size, repr(self._scale), self._margin, self._patches, fps],
+            "sources": self._sources,
+            "frames": [
+                [
+                    state.path,
+                    [_edges(rect) for rect in state.rects],
+                    list(state.looks),
+                    list(state.changed),
+                ]
+                for state in states
+            ],
+        }
 
     def _state(self, index: int) -> _State:
         state = self._page.layer_state
@@ -148,6 +204,8 @@ class PersonalLayer:
             index,
             tuple(self._rect(root["ink"]) for root in personal),
             tuple(bool(root["changed"]) for root in personal),
+            tuple(int(root["look"]) for root in personal),
+            int(state["path"]),
             int(state["rest"]),
         )
 
@@ -255,6 +313,10 @@ def picture_that_stays(page: Page, index: int, view: tuple[int, int]) -> bytes:
             return now
         before = now
     raise BrowserCrash(f"Chromium drew frame {index} differently each time.", rule="restless-picture")
+
+
+def _edges(rect: Rect | None) -> list[int] | None:
+    return None if rect is None else [rect.x, rect.y, rect.width, rect.height]
 
 
 def _joined(rects: Iterable[Rect | None]) -> Rect | None:

@@ -11,7 +11,7 @@ import json
 import struct
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,6 +28,7 @@ from framepress.composite import Canvas, Overlay, blend, patched, read_overlay
 from framepress.encode import EncoderSettings, GopEncoder
 from framepress.errors import CacheFault, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import WAITING_MAX, EncodedFrames, side_by_side
+from framepress.layer_pieces import CachedLayers
 from framepress.layered import LayerFrame, OverlayPng, PersonalLayer, picture_that_stays
 from framepress.page import Page
 from framepress.pictures import PictureReader, frame_summary
@@ -255,12 +256,14 @@ def encode_planned(
     cache: Cache,
     *,
     level: str,
+    facts: Mapping[str, object],
     on_frame: Callable[[LayerFrame], None] = lambda _: None,
 ) -> PlannedFrames:
     """Make all segments of the row whose page is open.
 
     Args:
         level: "frames", "segments" or "bands".
+        facts: what the row's captures depend on beside its page; see `layer_pieces`.
 
     Raises:
         PlanMisfit: the row cannot be made by the plan. PlanWrong: the plan is wrong.
@@ -268,11 +271,12 @@ def encode_planned(
     """
     assert level in LEVELS[1:]
     plan = loaded.plan
+    memory = CachedLayers(cache, {"environment": plan.environment, **facts})
     waiting_max = settings.gop_frames if level == "bands" else WAITING_MAX
     for margin in (0, EDGE_MARGIN):
         writer = writer_for(loaded, settings, gops, cache, level)
         size = (plan.width, plan.height)
-        layer = PersonalLayer(page, plan.personal, scale=plan.scale, size=size, margin=margin)
+        layer = PersonalLayer(page, plan.personal, scale=plan.scale, size=size, margin=margin, memory=memory)
         frames = (_checked(frame, plan) for frame in layer.frames(range(plan.frame_count), plan.fps))
         try:
             side_by_side(frames, writer.take, on_frame, waiting_max=waiting_max)

@@ -276,6 +276,7 @@ class Renderer:
                 clip.gops,
                 cache,
                 level=task.reuse,
+                facts=self._layer_facts(task.variant),
                 on_frame=lambda frame: progress(frame.index + 1, clip.frame_count),
             )
         poster = self.still(self.open(task.variant), task.poster.time_s) if task.poster is not None else None
@@ -290,6 +291,15 @@ class Renderer:
             poster=poster,
             stored_segments=done.stored_segments,
         )
+
+    def _layer_facts(self, variant: variants.Variant) -> dict[str, object]:
+        """What a captured layer depends on beside its page: files and settings, not how it is encoded."""
+        settings = self.settings.model_dump(mode="json", exclude={"crf", "preset"})
+        return {
+            "composition": self.composition.digest,
+            "files": dict(variant.files),
+            "settings": {name: repr(value) for name, value in settings.items()},
+        }
 
     # ---- plans ----------------------------------------------------------------------------------
 

@@ -82,15 +82,62 @@ function personalState(targets) {
       hashInto(state, String(look.hash));
       ink = joined(ink, inkOf(element, look));
     }
-    const opaque = root.matches(OPAQUE) || root.querySelector(OPAQUE) !== null;
-    return remember(index, hashNumber(state), opaque || isTouched(root, targets), ink);
+    return remember(index, hashNumber(state), isOpaque(root) || isTouched(root, targets), ink);
   });
 }
 
-function remember(index, hash, touchedNow, ink) {
-  const changed = layers.hashes[index] !== hash;
-  layers.hashes[index] = hash;
-  return { changed: changed || (touchedNow && hash !== 0), ink };
+function isOpaque(root) {
+  return root.matches(OPAQUE) || root.querySelector(OPAQUE) !== null;
+}
+
+function remember(index, look, touchedNow, ink) {
+  const changed = layers.hashes[index] !== look;
+  layers.hashes[index] = look;
+  return { changed: changed || (touchedNow && look !== 0), ink, look };
+}
+
+// The ancestors of what is personal in one number: they may clip it, and hand properties down that no look names.
+function pathLook() {
+  const state = { a: 5, b: 6 };
+  for (const element of document.querySelectorAll(`[${PATH}]`)) {
+    hashInto(state, element.cloneNode(false).outerHTML);
+    hashInto(state, String(lookOf(element, true).hash));
+  }
+  return hashNumber(state);
+}
+
+// What the personal layer is painted with beside its looks, in one number: its markup, the rules of all style sheets,
+// and definitions that it may refer to. null: that cannot be known, and pictures must not be told by looks.
+function layerSources() {
+  const state = { a: 7, b: 8 };
+  for (const place of layers.personal) {
+    const root = elementAt(place);
+    if (!root || isOpaque(root) || [...shadowRoots].some((shadow) => root.contains(shadow.host))) return null;
+    if (root.outerHTML.includes("blob:")) return null;
+    hashInto(state, root.outerHTML);
+  }
+  for (const element of document.querySelectorAll(DEFINITIONS)) {
+    if (element.localName !== "script" && element.localName !== "style") hashInto(state, element.outerHTML);
+  }
+  for (const sheet of [...document.styleSheets, ...document.adoptedStyleSheets]) {
+    if (!rulesInto(state, sheet)) return null;
+  }
+  return hashNumber(state);
+}
+
+function rulesInto(state, sheet) {
+  let rules;
+  try {
+    rules = sheet.cssRules;
+  } catch {
+    return false;
+  }
+  for (const rule of rules) {
+    if (rule.cssText.includes("blob:")) return false;
+    hashInto(state, rule.cssText);
+    if (rule.styleSheet && !rulesInto(state, rule.styleSheet)) return false;
+  }
+  return true;
 }
 
 // The look of everything that is not personal in one number. Ancestors of what is shown paint nothing while they
@@ -121,7 +168,7 @@ function layerState() {
   markAll();
   if (!layers.watched) return null;
   // With styles: what a script does to one frame of one row must show, and boxes do not say a colour.
-  return { personal: personalState(targets), rest: restLook(true) };
+  return { personal: personalState(targets), rest: restLook(true), path: pathLook() };
 }
 
 // Elements at a point of the page, topmost first, whatever they say of pointers.

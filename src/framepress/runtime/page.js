@@ -253,7 +253,7 @@ installVariables();
 installVideos();
 Object.defineProperty(window, "__framepress", { value: Object.freeze({
   declare, nested,
-  looks, namesAt, setLayers, showLayer, restLook, elementsAt, seenAt, effectsAt,
+  looks, namesAt, setLayers, showLayer, layerSources, restLook, elementsAt, seenAt, effectsAt,
   layoutFacts, standing, hideText, clustersOf, missingGlyphs, showClusters, hideClusters,
   status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
 }) });

@@ -1,0 +1,101 @@
+"""Captured personal layers in the cache: a page whose personal elements look at every frame like those of
+another page is not captured again, whatever has changed beside them (a campaign's colour, what is behind).
+
+The key is the digest of everything that decides how the personal layer is painted: the composition's and the
+row's files, the settings, and what the page says of itself (looks, boxes, markup, rules; `layers.js`). A page
+that cannot say all of it (a canvas, a frame, a shadow tree) is captured each time.
+
+The piece: 4 bytes (big-endian) of length, JSON of that length, then PNG files one after the other. The JSON
+is ``{"parts": [[x, y, width, height, bytes, index of the part it is a patch of or -1], ...], "frames":
+[[index of a part, ...], ...]}``; a part stands after the one it is a patch of.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from framepress import keys
+from framepress.cache import Cache
+from framepress.errors import CacheFault
+from framepress.layered import OverlayPng
+from framepress.rects import Rect
+
+#: The kind of captured layers.
+LAYER = "layer"
+
+#: Raised when pages are captured in another way. 1: the first.
+LAYER_VERSION = 1
+
+
+class CachedLayers:
+    """Captured layers in a cache.
+
+    Args:
+        facts: what the captures depend on beside what the page says: ``environment``, files, settings.
+    """
+
+    def __init__(self, cache: Cache, facts: Mapping[str, object]) -> None:
+        self._cache = cache
+        self._facts = facts
+
+    def find(self, seen: Mapping[str, object]) -> list[tuple[OverlayPng, ...]] | None:
+        """See `layered.LayerMemory`."""
+        data = self._cache.get_bytes(LAYER, self._key(seen))
+        if data is None:
+            return None
+        with suppress(ValueError, KeyError, TypeError, IndexError):
+            return unpack_layer(data)
+        return None
+
+    def keep(self, seen: Mapping[str, object], frames: Sequence[tuple[OverlayPng, ...]]) -> None:
+        """See `layered.LayerMemory`. What cannot be kept is captured again next time."""
+        with suppress(CacheFault):
+            self._cache.put_bytes(LAYER, self._key(seen), pack_layer(frames))
+
+    def _key(self, seen: Mapping[str, object]) -> str:
+        return keys.piece_key(LAYER, **self._facts, version=LAYER_VERSION, seen=seen)
+
+
+def pack_layer(frames: Sequence[Sequence[OverlayPng]]) -> bytes:
+    """The bytes of the piece; parts that frames share are stored once."""
+    numbers: dict[int, int] = {}
+    parts: list[OverlayPng] = []
+
+    def number(overlay: OverlayPng) -> int:
+        chain = [overlay]
+        while (onto := chain[-1].onto) is not None and id(chain[-1]) not in numbers:
+            chain.append(onto)
+        for one in reversed(chain):
+            if id(one) not in numbers:
+                numbers[id(one)] = len(parts)
+                parts.append(one)
+        return numbers[id(overlay)]
+
+    shown = [[number(overlay) for overlay in overlays] for overlays in frames]
+    places = [
+        [*_edges(one.rect), len(one.png), -1 if one.onto is None else numbers[id(one.onto)]] for one in parts
+    ]
+    head = json.dumps({"parts": places, "frames": shown}, separators=(",", ":")).encode("ascii")
+    return b"".join([len(head).to_bytes(4), head, *(one.png for one in parts)])
+
+
+def unpack_layer(data: bytes) -> list[tuple[OverlayPng, ...]]:
+    """Read `pack_layer`. Raises ValueError, KeyError, TypeError or IndexError if it is not one."""
+    at = 4 + int.from_bytes(data[:4])
+    head = json.loads(data[4:at])
+    parts: list[OverlayPng] = []
+    for x, y, width, height, size, onto in head["parts"]:
+        if onto >= len(parts):
+            raise ValueError("a patch that stands before what it is on")
+        below = parts[onto] if onto >= 0 else None
+        parts.append(OverlayPng(Rect(x, y, width, height), data[at : at + size], below))
+        at += size
+    if at != len(data):
+        raise ValueError("a layer that is not as long as it says")
+    return [tuple(parts[index] for index in shown) for shown in head["frames"]]
+
+
+def _edges(rect: Rect) -> list[int]:
+    return [rect.x, rect.y, rect.width, rect.height]

@@ -1,0 +1,180 @@
+"""Captured layers in the cache: found where nothing personal looks different, and only there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from dangers import NAMES, SUN, Danger, values
+from framepress import composite, planned
+from framepress.agreement import compare
+from framepress.cache import Cache
+from framepress.layer_pieces import LAYER, pack_layer, unpack_layer
+from framepress.layered import OverlayPng
+from framepress.planned import OverlayReader
+from framepress.rects import Rect
+from lists import Press
+from stage import browser_options
+
+
+@pytest.fixture(scope="module")
+def press(browser_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Press]:
+    made = Press(browser_options(browser_path, tmp_path_factory.mktemp("press")))
+    yield made
+    made.close()
+
+
+def with_ground(name: str, *, head: str = "", body: str = "", ground: str = "#eee") -> Danger:
+    """A personal card and a value that all rows of a list share."""
+    return Danger(
+        name,
+        body or f"{SUN}<div class=card style='animation: in .5s both'><p>{{{{$NAME}}}}</p></div>",
+        head=f"<style>@keyframes in {{ from {{ opacity: 0 }} }}</style>{head}",
+        rows=values(name=NAMES, ground=[ground]),
+        variables={"NAME": {"default": "A"}, "GROUND": {"default": "#fff"}},
+    )
+
+
+BESIDE = with_ground(
+    "a value beside it",
+    body=f"<div style='background: {{{{$GROUND}}}}; width: 60px; height: 30px'></div>{SUN}"
+    "<div class=card style='animation: in .5s both'><p>{{$NAME}}</p></div>",
+)
+
+#: What a changed value may do to the personal card without a word in the looks of its elements.
+INSIDE = (
+    with_ground("a rule for its first letter", head="<style>p::first-letter { color: {{$GROUND}} }</style>"),
+    with_ground(
+        "a property handed down",
+        head="<style>p::first-letter { color: var(--c) }</style>",
+        body="<section style='--c: {{$GROUND}}'><div class=card><p>{{$NAME}}</p></div></section>",
+    ),
+    with_ground(
+        "a filter that is defined elsewhere",
+        body="<svg width=0 height=0><filter id=f><feFlood flood-color='{{$GROUND}}'/>"
+        "<feComposite in2='SourceAlpha' operator='in'/></filter></svg>"
+        "<div class=card style='filter: url(#f)'><p>{{$NAME}}</p></div>",
+    ),
+    with_ground(
+        "a shadow tree",
+        body="<div class=card><p>{{$NAME}} <span id=host></span></p></div><script>"
+        "document.getElementById('host').attachShadow({mode: 'open'}).innerHTML ="
+        " '<style>b::first-letter { color: {{$GROUND}} }</style><b>shadow</b>'</script>",
+    ),
+)
+
+
+def run_twice(danger: Danger, press: Press, folder: Path) -> tuple[list[int], list[int]]:
+    """Frames that were captured of each row, with one value and then with another; all pictures compared."""
+    page, cache = danger.write(folder / "composition"), folder / "cache"
+    first = press.run(page, danger.rows, folder / "first", cache=cache)
+    changed = [{**row, "ground": "#c06"} for row in danger.rows]
+    plain = press.run(page, changed, folder / "plain", reuse="off")
+    second = press.run(page, changed, folder / "second", cache=cache)
+    press.seen.clear()
+    assert set(first.paths().values()) == set(second.paths().values()) == {"reuse"}, second.told
+    for number, frames in second.frames.items():
+        for index, (one, other) in enumerate(zip(frames, plain.frames[number], strict=True)):
+            found = compare(one, other, int(danger.width), int(danger.height))
+            assert found.holds, f"row {number}, frame {index}: {found}"
+    counts = [[ran.results[n].captured_frames for n in sorted(ran.results)] for ran in (first, second)]
+    return counts[0], counts[1]
+
+
+def test_a_value_that_changes_beside_it_leaves_what_was_captured_of_every_row(
+    press: Press, tmp_path: Path
+) -> None:
+    first, second = run_twice(BESIDE, press, tmp_path)
+    assert min(first) > 1
+    assert second == [0] * len(NAMES)
+
+
+@pytest.mark.parametrize("danger", INSIDE, ids=[danger.name for danger in INSIDE])
+@pytest.mark.slow
+def test_a_value_that_changes_inside_of_it_does_not(danger: Danger, press: Press, tmp_path: Path) -> None:
+    _, second = run_twice(danger, press, tmp_path)
+    assert min(second) > 0
+
+
+def test_a_damaged_layer_is_captured_again(press: Press, tmp_path: Path) -> None:
+    page, cache = BESIDE.write(tmp_path / "composition"), Cache(tmp_path / "cache")
+    press.run(page, BESIDE.rows, tmp_path / "one", cache=tmp_path / "cache")
+    for key in list(cache.keys(LAYER)):
+        cache.remove(LAYER, key)
+        cache.put_bytes(LAYER, key, b"\0\0\0\1{")
+    again = press.run(page, BESIDE.rows, tmp_path / "two", cache=tmp_path / "cache", again=True)
+    assert min(result.captured_frames for result in again.results.values()) > 1
+
+
+# ---- the piece ----------------------------------------------------------------------------------
+
+
+def png(size: tuple[int, int], colour: tuple[int, int, int, int]) -> bytes:
+    pixels = np.full((size[1], size[0], 4), colour, np.uint8)
+    with BytesIO() as stream, av.open(stream, "w", format="image2pipe") as container:
+        encoder = container.add_stream("png", rate=1)
+        assert isinstance(encoder, av.VideoStream)
+        encoder.width, encoder.height, encoder.pix_fmt = *size, "rgba"
+        container.mux(encoder.encode(av.VideoFrame.from_ndarray(pixels, "rgba")))
+        container.mux(encoder.encode(None))
+        return stream.getvalue()
+
+
+def chain(length: int, at: int = 0) -> list[OverlayPng]:
+    """A part that was captured whole, and then patched again and again."""
+    whole = OverlayPng(Rect(at, 0, 16, 16), png((16, 16), (9, 9, 9, 255)))
+    found = [whole]
+    for number in range(1, length):
+        patch = png((4, 4), (number, 0, 0, 255))
+        found.append(OverlayPng(Rect(at + 4, 4, 4, 4), patch, found[-1]))
+    return found
+
+
+def described(overlay: OverlayPng | None) -> object:
+    return None if overlay is None else (overlay.rect, overlay.png, described(overlay.onto))
+
+
+def test_a_layer_reads_back_with_its_patches_and_stores_shared_parts_once() -> None:
+    one, other = chain(5), chain(3, at=32)
+    frames = [(one[0], other[2]), (), (one[4], other[2]), (one[4],)]
+    packed = pack_layer(frames)
+    read = unpack_layer(packed)
+    assert [[described(o) for o in overlays] for overlays in read] == [
+        [described(o) for o in overlays] for overlays in frames
+    ]
+    assert read[2][0] is read[3][0]
+    assert packed.count(one[4].png) == 1
+
+
+@pytest.mark.parametrize("cut", [3, 40, -1])
+def test_a_layer_that_was_cut_is_refused(cut: int) -> None:
+    with pytest.raises((ValueError, KeyError, TypeError, IndexError)):
+        unpack_layer(pack_layer([tuple(chain(3))])[:cut])
+
+
+# ---- decoding -----------------------------------------------------------------------------------
+
+
+def test_parts_that_change_for_long_are_decoded_once_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 0
+    real = composite.read_overlay
+
+    def counted(*args: object) -> object:
+        nonlocal count
+        count += 1
+        return real(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(planned, "read_overlay", counted)
+    reader = OverlayReader(64, 32)
+    long, other = chain(planned.OVERLAYS_KEPT * 2), chain(planned.OVERLAYS_KEPT * 2, at=32)
+    for frame in zip(long, other, strict=True):
+        reader.read(frame)
+    for _ in range(5):
+        [one, two] = reader.read((long[-1], other[-1]))
+    assert count == len(long) + len(other)
+    assert {int(one.luma[5, 5]), int(two.luma[5, 5])} != {int(one.luma[0, 0])}
