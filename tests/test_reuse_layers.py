@@ -170,11 +170,13 @@ def test_parts_that_change_for_long_are_decoded_once_each(monkeypatch: pytest.Mo
         return real(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(planned, "read_overlay", counted)
-    reader = OverlayReader(64, 32)
-    long, other = chain(planned.OVERLAYS_KEPT * 2), chain(planned.OVERLAYS_KEPT * 2, at=32)
+    reader = OverlayReader(48, 16)
+    long, other = chain(50), chain(50, at=32)
     for frame in zip(long, other, strict=True):
         reader.read(frame)
+    # A group of pictures that ends looks once more at its first frame.
+    reader.read((long[20], other[20]))
     for _ in range(5):
         [one, two] = reader.read((long[-1], other[-1]))
-    assert count == len(long) + len(other)
+    assert count == len(long) + len(other) + 2 * 21
     assert {int(one.luma[5, 5]), int(two.luma[5, 5])} != {int(one.luma[0, 0])}

@@ -50,9 +50,12 @@ CHECK_EDGE_OFF_MAX = 48
 #: picture before all of it is drawn, and a plan costs as much as several clips.
 REST_TRIES = 2
 
-#: Decoded overlays that are kept, those last used: each is of one part of one row, is used until that part
-#: changes, and takes some 5 bytes per pixel.
-OVERLAYS_KEPT = 24
+#: Decoded overlays that are kept, those last used, in pictures' worth of pixels (7 bytes each). The parts of a
+#: frame do not overlap, so those of the frame before always fit beside it.
+OVERLAY_PICTURES_KEPT = 2
+
+#: Pixels that an overlay counts for at least: one that shows nothing takes room too.
+_OVERLAY_PIXELS_MIN = 256
 
 #: CSS pixels by which parts are larger at the second try, if something was painted on the edge of one.
 EDGE_MARGIN = 64
@@ -120,6 +123,7 @@ class OverlayReader:
     def __init__(self, width: int, height: int) -> None:
         self._reader = PictureReader(width, height)
         self._size = (width, height)
+        self._room = OVERLAY_PICTURES_KEPT * width * height
         self._read: OrderedDict[int, tuple[OverlayPng, Overlay | None]] = OrderedDict()
 
     def read(self, captured: Sequence[OverlayPng]) -> list[Overlay]:
@@ -142,11 +146,19 @@ class OverlayReader:
             overlay = read_overlay(self._reader, one.png, one.rect, self._size)
             if one.onto is not None:
                 overlay = patched(on, overlay, one.rect, self._size)
-                self._read.pop(id(one.onto), None)
-            self._read[id(one)] = (one, overlay)
-            if len(self._read) > OVERLAYS_KEPT:
-                self._read.popitem(last=False)
+                self._room += _pixels(self._read.pop(id(one.onto), None))
+            kept = self._read[id(one)] = (one, overlay)
+            self._room -= _pixels(kept)
+            while self._room < 0 and len(self._read) > 1:
+                self._room += _pixels(self._read.popitem(last=False)[1])
         return overlay
+
+
+def _pixels(kept: tuple[OverlayPng, Overlay | None] | None) -> int:
+    """The room that a decoded overlay takes."""
+    if kept is None:
+        return 0
+    return max(_OVERLAY_PIXELS_MIN, kept[1].rect.area if kept[1] is not None else 0)
 
 
 class Compositor:
