@@ -29,20 +29,42 @@ LAYER = "layer"
 LAYER_VERSION = 1
 
 
+#: Settings that decide how pictures are encoded, not how they look.
+_ENCODING = frozenset({"crf", "preset"})
+
+
+def layer_facts(
+    composition: str, files: Mapping[str, str], settings: Mapping[str, object]
+) -> dict[str, object]:
+    """What captures depend on beside the environment and what the page says.
+
+    Args:
+        composition: digest. files: of the row, with their digests. settings: as in plan keys.
+    """
+    return {
+        "composition": composition,
+        "files": dict(files),
+        "settings": {name: repr(value) for name, value in settings.items() if name not in _ENCODING},
+    }
+
+
 class CachedLayers:
     """Captured layers in a cache.
 
     Args:
-        facts: what the captures depend on beside what the page says: ``environment``, files, settings.
+        facts: see `layer_facts`. only_keep: find nothing: what is captured is to be compared with pictures.
     """
 
-    def __init__(self, cache: Cache, facts: Mapping[str, object]) -> None:
+    def __init__(
+        self, cache: Cache, environment: str, facts: Mapping[str, object], *, only_keep: bool = False
+    ) -> None:
         self._cache = cache
-        self._facts = facts
+        self._facts = {"environment": environment, **facts}
+        self._only_keep = only_keep
 
     def find(self, seen: Mapping[str, object]) -> list[tuple[OverlayPng, ...]] | None:
         """See `layered.LayerMemory`."""
-        data = self._cache.get_bytes(LAYER, self._key(seen))
+        data = self._cache.get_bytes(LAYER, self._key(seen)) if not self._only_keep else None
         if data is None:
             return None
         with suppress(ValueError, KeyError, TypeError, IndexError):

@@ -50,8 +50,8 @@ CHECK_EDGE_OFF_MAX = 48
 #: picture before all of it is drawn, and a plan costs as much as several clips.
 REST_TRIES = 2
 
-#: Decoded overlays that are kept, those last used, in pictures' worth of pixels (7 bytes each). The parts of a
-#: frame do not overlap, so those of the frame before always fit beside it.
+#: Decoded overlays that are kept, those last used, in pictures' worth of pixels (7 bytes each). The parts of
+#: a frame do not overlap, so those of the frame before always fit beside it.
 OVERLAY_PICTURES_KEPT = 2
 
 #: Pixels that an overlay counts for at least: one that shows nothing takes room too.
@@ -275,7 +275,7 @@ def encode_planned(
 
     Args:
         level: "frames", "segments" or "bands".
-        facts: what the row's captures depend on beside its page; see `layer_pieces`.
+        facts: what the row's captures depend on beside its page; see `layer_pieces.layer_facts`.
 
     Raises:
         PlanMisfit: the row cannot be made by the plan. PlanWrong: the plan is wrong.
@@ -283,7 +283,7 @@ def encode_planned(
     """
     assert level in LEVELS[1:]
     plan = loaded.plan
-    memory = CachedLayers(cache, {"environment": plan.environment, **facts})
+    memory = CachedLayers(cache, plan.environment, facts)
     waiting_max = settings.gop_frames if level == "bands" else WAITING_MAX
     for margin in (0, EDGE_MARGIN):
         writer = writer_for(loaded, settings, gops, cache, level)

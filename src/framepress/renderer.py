@@ -29,6 +29,7 @@ from framepress.declarations import LOCALE_NAME, is_own_name
 from framepress.encode import EncoderSettings, gop_frame_count
 from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
+from framepress.layer_pieces import layer_facts
 from framepress.orders import SurveyOrder
 from framepress.page import PageContent, PageInfo
 from framepress.page_facts import VideoElement
@@ -276,7 +277,9 @@ class Renderer:
                 clip.gops,
                 cache,
                 level=task.reuse,
-                facts=self._layer_facts(task.variant),
+                facts=layer_facts(
+                    self.composition.digest, task.variant.files, self.settings.model_dump(mode="json")
+                ),
                 on_frame=lambda frame: progress(frame.index + 1, clip.frame_count),
             )
         poster = self.still(self.open(task.variant), task.poster.time_s) if task.poster is not None else None
@@ -291,15 +294,6 @@ class Renderer:
             poster=poster,
             stored_segments=done.stored_segments,
         )
-
-    def _layer_facts(self, variant: variants.Variant) -> dict[str, object]:
-        """What a captured layer depends on beside its page: files and settings, not how it is encoded."""
-        settings = self.settings.model_dump(mode="json", exclude={"crf", "preset"})
-        return {
-            "composition": self.composition.digest,
-            "files": dict(variant.files),
-            "settings": {name: repr(value) for name, value in settings.items()},
-        }
 
     # ---- plans ----------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from framepress.agreement import compare
 from framepress.clip import Clip
 from framepress.composite import Canvas, blend, packed
-from framepress.layered import LayerFrame, OverlayPng, PersonalLayer
+from framepress.layer_pieces import CachedLayers, layer_facts
+from framepress.layered import LayerFrame, LayerMemory, OverlayPng, PersonalLayer
 from framepress.looks import (
     EVERYWHERE,
     is_inside,
@@ -100,8 +101,9 @@ class LayersSurvey(LooksSurvey):
     def _layer(self, number: int) -> list[LayerFrame]:
         """The personal layer of a sample, every frame; captured once as long as the same is personal."""
         if number not in self._layers:
-            clip = self._open(self._samples[number])
-            layer = self._personal_layer(clip)
+            sample = self._samples[number]
+            clip = self._open(sample)
+            layer = self._personal_layer(clip, memory=self._memory(sample))
             found = self._layers[number] = []
             for frame in layer.frames(range(clip.frame_count), clip.fps):
                 found.append(frame)
@@ -130,7 +132,12 @@ class LayersSurvey(LooksSurvey):
             )
 
     def _personal_layer(
-        self, clip: Clip, places: Sequence[str] | None = None, *, patches: bool = True
+        self,
+        clip: Clip,
+        places: Sequence[str] | None = None,
+        *,
+        patches: bool = True,
+        memory: LayerMemory | None = None,
     ) -> PersonalLayer:
         return PersonalLayer(
             self._bench.page(),
@@ -138,7 +145,14 @@ class LayersSurvey(LooksSurvey):
             scale=clip.encoder.width / clip.document.width,
             size=(clip.encoder.width, clip.encoder.height),
             patches=patches,
+            memory=memory,
         )
+
+    def _memory(self, sample: Variant) -> LayerMemory:
+        """Where the row of a sample will find what was captured of it here."""
+        bench = self._bench
+        facts = layer_facts(bench.composition, sample.files, bench.settings)
+        return CachedLayers(self._cache, bench.environment(), facts, only_keep=True)
 
     def _above_frames(
         self, sample: Variant, wanted: set[int] | None

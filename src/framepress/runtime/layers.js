@@ -100,7 +100,10 @@ function remember(index, look, touchedNow, ink) {
 function pathLook() {
   const state = { a: 5, b: 6 };
   for (const element of document.querySelectorAll(`[${PATH}]`)) {
-    hashInto(state, element.cloneNode(false).outerHTML);
+    const bare = element.cloneNode(false);
+    // Our own marks stand in the order in which they were set.
+    for (const mark of [PERSONAL, PATH, "data-fp-layer"]) bare.removeAttribute(mark);
+    hashInto(state, bare.outerHTML);
     hashInto(state, String(lookOf(element, true).hash));
   }
   return hashNumber(state);
