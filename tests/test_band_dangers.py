@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +44,14 @@ class Cut:
     """A danger, and what is expected.
 
     Attributes:
-        bands: whether there are any; None: either.
+        bands: whether there are any; None: either. ranges: those of the plan; (): any.
         plain_because: a part of the reason why there is no plan; "": there is one.
     """
 
     danger: Danger
     bands: bool | None = None
     plain_because: str = ""
+    ranges: tuple[tuple[int, int], ...] = ()
 
 
 def ground(folder: Path) -> None:
@@ -129,8 +130,27 @@ CUTS = [
     ),
 ]
 
+#: Personal from 1 s to 3 s, across two key-frame intervals. Where nothing moves, one more picture without a
+#: reference would be larger than all that it saves, so there the intervals are not cut.
+CUTS += [
+    Cut(
+        replace(
+            cut.danger,
+            name=f"a name for a while, {name}",
+            head=cut.danger.head.replace("pan 1.6s", "pan 4s"),
+            body=cut.danger.body.replace("<p ", "<p data-start=1 data-duration=2 "),
+            seconds="4",
+        ),
+        ranges=ranges,
+    )
+    for name, cut, ranges in (
+        ("everything moving", CUTS[1], ((15, 30), (30, 45))),
+        ("nothing moving", CUTS[7], ((0, 30), (30, 60))),
+    )
+]
+
 #: In the fast suite.
-FAST = ("text that rises through the cut",)
+FAST = ("text that rises through the cut", "a name for a while, everything moving")
 
 
 @pytest.fixture(scope="module")
@@ -167,6 +187,7 @@ def test_every_frame_is_as_good_as_encoded_whole(cut: Cut, press: Press, tmp_pat
     plan = plan_of(banded, tmp_path / "cache")
     with_bands = any(len(layout) > 1 for layout in plan.bands)
     assert with_bands != bool(plan.whole_because)
+    assert plan.ranges == cut.ranges or not cut.ranges
     if cut.bands is not None:
         assert with_bands == cut.bands, plan.whole_because
     for number, result in banded.results.items():

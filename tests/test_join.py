@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from framepress.band_encode import BandEncoder, Slices, still_slice
 from framepress.band_layout import MB, Band, Layout, check_layout, whole
 from framepress.composite import planes
-from framepress.encode import EncoderSettings, GopEncoder, nal_units, parameter_sets
+from framepress.encode import EncoderSettings, GopEncoder, nal_types, nal_units, parameter_sets
 from framepress.h264_bits import BadStream, BitReader, BitWriter, escaped, unescaped
 from framepress.h264_headers import (
     ParameterSets,
@@ -240,8 +240,8 @@ def lines_of(picture: Picture, top: int, bottom: int) -> Picture:
     return part
 
 
-def encode_band(source: list[Picture], band: Band) -> list[Slices]:
-    encoder = BandEncoder(SETTINGS, band)
+def encode_band(source: list[Picture], band: Band, start: int = 0) -> list[Slices]:
+    encoder = BandEncoder(SETTINGS, band, start)
     top, bottom = band.lines(SETTINGS.height)
     before = None
     for picture in source:
@@ -312,6 +312,22 @@ def test_bands_with_quiet_cuts_join_to_a_stream_that_both_decoders_read_alike(tm
         top, bottom = band.lines(SETTINGS.height)
         alone = [lines_of(picture, top, bottom) for picture in source]
         assert psnr_db(found[:, top:bottom], raw(alone)[:, : bottom - top]) > 40
+
+
+def test_ranges_of_a_gop_join_to_the_pictures_that_each_has_by_itself(tmp_path: Path) -> None:
+    source = pictures(rising, 20)
+    bands = (Band(0, 6, False), Band(6, 17, True))
+    packets: list[bytes] = []
+    alone = []
+    for frames, layout in ((range(7), whole(SETTINGS.height)), (range(7, 15), bands), (range(15, 20), bands)):
+        part = [source[frame] for frame in frames]
+        found = [encode_band(part, band, frames.start) for band in layout]
+        packets += [access_unit([nal for band in found for nal in band[n]]) for n in range(len(part))]
+        (tmp_path / str(frames.start)).mkdir()
+        alone.append(decoded(joined(part, layout), tmp_path / str(frames.start)))
+    segment = Segment(tuple(packets), parameter_sets(SETTINGS))
+    assert [nal_types(packet)[0] for packet in packets] == [5] + [1] * 19
+    assert np.array_equal(decoded(segment, tmp_path), np.concatenate(alone))
 
 
 def test_still_pictures_are_not_encoded_and_are_those_before_bit_for_bit(tmp_path: Path) -> None:

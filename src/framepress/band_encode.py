@@ -36,18 +36,21 @@ UNEVEN_PRESETS = frozenset({"ultrafast", "superfast"})
 
 
 class BandEncoder:
-    """Encodes one band of one GOP: `add` or `repeat` for each of its frames, then `finish`.
+    """Encodes one band of one GOP, or of a range of its frames: `add` or `repeat` for each, then `finish`.
 
     Args:
         settings: of the whole picture.
+        start: pictures of the GOP that come before the range. If there are any, its first picture is coded
+            like a key picture and is none: nothing in it refers to what was before.
 
     Raises:
         EncodeError: libx264 refuses the settings.
     """
 
-    def __init__(self, settings: EncoderSettings, band: Band) -> None:
+    def __init__(self, settings: EncoderSettings, band: Band, start: int = 0) -> None:
         self._settings = settings
         self._band = band
+        self._start = start
         self._whole = _sets(settings)
         top, bottom = band.lines(settings.height)
         self._size = replace(settings, height=bottom - top)
@@ -56,6 +59,11 @@ class BandEncoder:
         self._frames: list[int | None] = []
         self._fed = 0
         self._repeats = 0
+
+    @property
+    def frame_count(self) -> int:
+        """Frames that it has been given."""
+        return len(self._frames)
 
     def add(self, picture: Picture) -> None:
         """The next frame: the lines `Band.lines` of the whole picture. It may be used again afterwards.
@@ -92,7 +100,7 @@ class BandEncoder:
                 still_slices(self._settings, self._band, number)
                 if fed is None
                 else self._placed(segment.packets[fed], number, sets)
-                for number, fed in enumerate(self._frames)
+                for number, fed in enumerate(self._frames, self._start)
             ]
         except BadStream as exc:
             raise EncodeError(

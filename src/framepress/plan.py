@@ -23,7 +23,8 @@ from framepress.band_layout import Band, Layout, from_lists
 from framepress.rects import Rect
 
 #: Raised when plans of before must not be used any more. 1: the first. 2: with bands.
-PLAN_VERSION = 2
+#: 3: with ranges.
+PLAN_VERSION = 3
 
 #: How far reuse may go, least first: not at all; overlays on plates; finished segments too; parts of pictures
 #: as well.
@@ -66,6 +67,8 @@ class Plan:
         stateful: why the page cannot be entered in the middle.
         samples: rows that were surveyed.
         bands: per GOP, the bands into which its pictures are cut. whole_because: why they are not, if not.
+        ranges: per GOP, the first frame that is encoded for each row and the first that is not any more; what
+            is before and behind is encoded once for all rows. Empty: GOPs are not cut.
     """
 
     environment: str
@@ -91,6 +94,7 @@ class Plan:
     samples: int
     bands: tuple[Layout, ...] = ()
     whole_because: str = ""
+    ranges: tuple[tuple[int, ...], ...] = ()
 
     @property
     def scale(self) -> float:
@@ -147,6 +151,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
         Check(check["frame"], base64.b64decode(check["picture"]), check["look"]) for check in checks
     ),
     "bands": from_lists,
+    "ranges": lambda ranges: tuple(tuple(one) for one in ranges),
     "personal_frames": lambda spans: tuple(tuple(span) for span in spans),
 }
 

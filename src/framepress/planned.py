@@ -309,7 +309,9 @@ def writer_for(
     if level != "bands":
         return _Writer(loaded, settings, gops, cache, level)
     done = PlannedFrames(level="segments")
-    return BandWriter(loaded, Compositor(loaded), settings, gops, cache, loaded.plan.bands, done)
+    plan = loaded.plan
+    compositor = Compositor(loaded)
+    return BandWriter(loaded, compositor, settings, gops, cache, plan.bands, done, ranges=plan.ranges)
 
 
 def _checked(frame: LayerFrame, plan: Plan) -> LayerFrame:

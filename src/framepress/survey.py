@@ -183,7 +183,7 @@ class Survey(LayersSurvey):
             self._bench.beat("trying bands", frame, plan.frame_count)
 
         found = BandSurvey(loaded, clip.encoder, clip.gops, layers, self._cache, beat).run()
-        return replace(plan, bands=found.layouts, whole_because=found.because)
+        return replace(plan, bands=found.layouts, whole_because=found.because, ranges=found.ranges)
 
     def _agree(self, found: Agreement, frame: int) -> None:
         if not found.holds:

@@ -1,7 +1,8 @@
-"""The last part of a survey: bands for each GOP, tried on the rows that were verified.
+"""The last part of a survey: bands and ranges for each GOP, tried on the rows that were verified.
 
 planned from motion and personal areas -> the two rows joined and encoded whole, both decoded and compared
 a GOP that is worse: the same cuts with guards -> one piece
+where rows differ in a part of a GOP only: the same once more, cut in time -> or not
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ from framepress.layered import LayerFrame
 from framepress.planned import Compositor, LoadedPlan, PlannedFrames
 from framepress.streams import Segment
 
+#: Frames before or behind what is personal that are worth a range of their own: its first picture is coded
+#: without a reference, which takes as much as some ten others.
+RANGE_FRAMES_MIN = 12
+
 #: Loudness that makes a cut one with guards, or none at all.
 _LOUD = 255
 
@@ -35,10 +40,12 @@ class BandPlan:
 
     Attributes:
         layouts: per GOP. because: why no GOP has bands; "": some have.
+        ranges: `Plan.ranges`.
     """
 
     layouts: tuple[Layout, ...]
     because: str = ""
+    ranges: tuple[tuple[int, ...], ...] = ()
 
 
 class BandSurvey:
@@ -74,13 +81,34 @@ class BandSurvey:
         if self._settings.preset in UNEVEN_PRESETS:
             because = f"the preset {self._settings.preset} sets quality by the whole picture"
             return BandPlan((self._whole,) * len(self._gops), because)
-        layouts, reasons = [], []
+        layouts, reasons, ranges = [], [], []
         for gop in self._gops:
             layout, because = self._settle(gop)
             layouts.append(layout)
             reasons.append(because)
+            seen = self._seen(gop)
+            if seen != gop and self._tried(gop, layout, seen):
+                seen = gop
+            ranges.append((seen.start, seen.stop))
         cut = any(len(layout) > 1 for layout in layouts)
-        return BandPlan(tuple(layouts), "" if cut else next(filter(None, reasons), "no interval is personal"))
+        because = "" if cut else next(filter(None, reasons), "no interval is personal")
+        return BandPlan(tuple(layouts), because, tuple(ranges))
+
+    def _seen(self, gop: range) -> range:
+        """The frames of a GOP at which anything personal may be seen; all of them, if that is nearly so."""
+        plan = self._loaded.plan
+        spans = [(max(gop.start, one[0]), min(gop.stop, one[-1] + 1)) for one in plan.personal_frames if one]
+        found = {edge for first, stop in spans if first < stop for edge in (first, stop - 1)}
+        for layer in self._layers:
+            found.update(index for index in gop if self._compositor.overlays(layer[index]))
+        if not found:
+            return gop
+        first, stop = min(found), max(found) + 1
+        if first - gop.start < RANGE_FRAMES_MIN:
+            first = gop.start
+        if gop.stop - stop < RANGE_FRAMES_MIN:
+            stop = gop.stop
+        return range(first, stop)
 
     def _settle(self, gop: range) -> tuple[Layout, str]:
         spans = self._spans(gop)
@@ -93,7 +121,7 @@ class BandSurvey:
             if len(layout) == 1:
                 return self._whole, because
             check_layout(layout, self._settings.height)
-            because = self._tried(gop, layout)
+            because = self._tried(gop, layout, gop)
             if not because:
                 return layout, ""
             # Once more, with guards where there were none.
@@ -128,12 +156,12 @@ class BandSurvey:
 
     # ---- trying --------------------------------------------------------------------------------
 
-    def _tried(self, gop: range, layout: Layout) -> str:
-        """What is worse with these bands; "": nothing."""
+    def _tried(self, gop: range, layout: Layout, seen: range) -> str:
+        """What is worse with these bands, and cut at the ends of `seen`; "": nothing."""
         cuts = [band.first for band in layout[1:]]
         for number, layer in enumerate(self._layers):
             frames = layer[gop.start : gop.stop]
-            joined = self._joined(gop, frames, layout)
+            joined = self._joined(gop, frames, layout, seen)
             if joined is None:
                 continue
             height = self._settings.height
@@ -147,11 +175,25 @@ class BandSurvey:
                 return because
         return ""
 
-    def _joined(self, gop: range, frames: Sequence[LayerFrame], layout: Layout) -> Segment | None:
+    def _joined(
+        self, gop: range, frames: Sequence[LayerFrame], layout: Layout, seen: range
+    ) -> Segment | None:
         """The row's GOP in bands; None: it shows nothing personal."""
         layouts = [layout if other == gop else self._whole for other in self._gops]
         done = PlannedFrames(level="segments")
-        writer = BandWriter(self._loaded, self._compositor, self._settings, [gop], self._cache, layouts, done)
+        ranges = [
+            (seen.start, seen.stop) if other == gop else (other.start, other.stop) for other in self._gops
+        ]
+        writer = BandWriter(
+            self._loaded,
+            self._compositor,
+            self._settings,
+            [gop],
+            self._cache,
+            layouts,
+            done,
+            ranges=ranges,
+        )
         for frame in frames:
             self._beat(frame.index)
             writer.take(frame)
