@@ -265,6 +265,17 @@ def test_an_interval_tells_the_lines_that_are_encoded_per_row() -> None:
     assert last.bands == ((64, 180),)
 
 
+def test_an_interval_that_is_cut_in_time_is_told_range_by_range() -> None:
+    seen: list[tuple[Rect | None]] = [(None,), (A,), (A,), (None,), (None,), (None,)]
+    found = explain.intervals([range(4), range(4, 6)], seen, ranges=((1, 3), (4, 6)))
+    assert [(one.start, one.stop, one.encoded) for one in found] == [
+        (0, 1, "once"),
+        (1, 3, "per row"),
+        (3, 4, "once"),
+        (4, 6, "once"),
+    ]
+
+
 def test_an_element_is_counted_where_it_is_seen_and_its_area_is_that_of_all_frames() -> None:
     [one] = explain.elements(["<p>"], [(A,), (None,), (B,), (None,)], [["X"]], Fraction(2), (30, 20))
     assert (one.first_frame, one.last_frame, one.seen_frames, one.seen_seconds) == (0, 2, 2, 1.0)

@@ -88,25 +88,31 @@ def intervals(
     seen: Sequence[Sequence[Rect | None]],
     layouts: Sequence[Layout] = (),
     height: int = 0,
+    ranges: Sequence[tuple[int, ...]] = (),
 ) -> tuple[KeyInterval, ...]:
-    """Which key-frame intervals show nothing personal, and which parts of the others do.
+    """Which key-frame intervals, and ranges of them, show nothing personal, and which parts of the others do.
 
     Args:
-        layouts: `Plan.bands`. height: of the picture.
+        layouts: `Plan.bands`. height: of the picture. ranges: `Plan.ranges`.
     """
     found = []
     for number, gop in enumerate(gops):
         personal = any(rect for frame in gop for rect in seen[frame])
+        first, stop = ranges[number] if personal and number < len(ranges) else (gop.start, gop.stop)
         layout = layouts[number] if personal and number < len(layouts) else ()
         bands = [(one.first * MB, min(one.stop * MB, height)) for one in layout if one.personal]
+        if gop.start < first:
+            found.append(KeyInterval(start=gop.start, stop=first, encoded="once", bands=()))
         found.append(
             KeyInterval(
-                start=gop.start,
-                stop=gop.stop,
+                start=first,
+                stop=stop,
                 encoded="per row" if personal else "once",
                 bands=tuple(bands) if len(layout) > 1 else (),
             )
         )
+        if stop < gop.stop:
+            found.append(KeyInterval(start=stop, stop=gop.stop, encoded="once", bands=()))
     return tuple(found)
 
 

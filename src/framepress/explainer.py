@@ -364,7 +364,7 @@ class Explainer:
         if isinstance(found, Plan):
             update |= {
                 "intervals": explain.intervals(
-                    probe.clip.gops, probe.seen, found.bands, probe.clip.encoder.height
+                    probe.clip.gops, probe.seen, found.bands, probe.clip.encoder.height, found.ranges
                 ),
                 "whole_because": found.whole_because or None,
                 "plate_bytes": (max(found.slots) + 1) * found.width * found.height * 3 // 2,

@@ -60,7 +60,7 @@ class PersonalElement(BaseModel):
 
 
 class KeyInterval(BaseModel):
-    """Frames from one key frame to the next.
+    """Frames from one key frame to the next, or a range of them that is encoded by itself.
 
     Attributes:
         start, stop: first frame, and the first that is no longer in it.
