@@ -203,7 +203,7 @@ class Intake:
             store.sweep()
             self._swept.add(place)
         demands = self._demands_of(place)
-        order, plain_because = self._order(message, place, composition)
+        order, plain_because = self._order(message, place, composition, variant)
         task = RowTask(
             variant=variant,
             row_key=row_key,
@@ -247,9 +247,10 @@ class Intake:
         return replace(self._demands, voided=known)
 
     def _order(
-        self, message: Message, place: str, composition: Composition
+        self, message: Message, place: str, composition: Composition, variant: variants.Variant
     ) -> tuple[SurveyOrder | None, str | None]:
-        """The group of the row, with the files of its samples here; or why there is none."""
+        """What of the list's order matters to the row, with the files of its samples here; or why there is
+        none."""
         if self._demands.max_reuse == "off":
             # There is nothing to explain, as in a run without a queue.
             return None, None
@@ -265,11 +266,14 @@ class Intake:
         order = self._orders[key]
         if order is None:
             return None, ORDER_GONE
+        order = order.near(variant.values)
         ref = parse_bundle(message.template)
-        for sample in order.samples if ref is not None else ():
-            assert ref is not None
-            if self._unpacked(ref, sample.files).folder != composition.folder:
-                return None, OTHER_FILES
+        for cell in order.cells if ref is not None else ():
+            for sample in cell.samples:
+                assert ref is not None
+                files = sample.variant.files
+                if files and self._unpacked(ref, files).folder != composition.folder:
+                    return None, OTHER_FILES
         return order, None
 
     def _choose_pieces(self) -> CacheOptions | None:
