@@ -8,7 +8,8 @@ the row. Then a third comes, the second is killed, and so on. (2) A list is rend
 which is killed every 3 s; every clip is read and compared with its row, and records and logs are counted.
 
 Results are kept in benchmarks/recovery.json by back end and lease, so that they can be measured one at a
-time; the page shows all that are there. Needs the packages of the extra "dev".
+time; the page shows all that are there (`--backends ""`
+only writes it). Needs the packages of the extra "dev".
 """
 
 from __future__ import annotations
@@ -239,19 +240,26 @@ def main() -> None:
         key = (backend, arguments.lease)
         times = recoveries(backend, arguments.kills, arguments.lease, random.Random(arguments.seed))
         print(f"{backend}: recovery {[round(one, 1) for one in times]}", flush=True)
-        ended = struggle(backend, arguments.rows, arguments.lease) if arguments.rows else None
-        print(f"{backend}: {ended}", flush=True)
         results[key] = {
             "backend": backend,
             "lease_s": arguments.lease,
             "recovery_s": [round(one, 2) for one in times],
-            "struggle": ended,
+            "struggle": None,
             "load": round(os.getloadavg()[1], 1),
             "machine": f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}",
         }
-        ordered = sorted(results.values(), key=lambda one: (one["lease_s"], BACKENDS.index(one["backend"])))
-        arguments.results.write_text(json.dumps(ordered, indent=1) + "\n", "utf-8")
-        arguments.out.write_text(page(ordered), "utf-8")
+        keep(results, arguments)
+        if arguments.rows:
+            results[key]["struggle"] = struggle(backend, arguments.rows, arguments.lease)
+            print(f"{backend}: {results[key]['struggle']}", flush=True)
+    keep(results, arguments)
+
+
+def keep(results: dict[tuple[str, float], dict[str, Any]], arguments: argparse.Namespace) -> None:
+    """Write results and page."""
+    ordered = sorted(results.values(), key=lambda one: (one["lease_s"], BACKENDS.index(one["backend"])))
+    arguments.results.write_text(json.dumps(ordered, indent=1) + "\n", "utf-8")
+    arguments.out.write_text(page(ordered), "utf-8")
 
 
 if __name__ == "__main__":
