@@ -17,8 +17,8 @@ Ours may have, each of which may be missing or null:
     files     object   path below the composition's folder -> SHA-256, of files that only this row refers to;
                        they lie in the store
     poster    object   {"time": "5/2", "button": false}: seconds as a ratio
-    order     str      digest of the survey order of the row's group, see `orders`; null: the row is rendered
-                       plain
+    order     str      digest of what says which rows of the list to compare, see `orders`; null: the row is
+                       rendered plain
     environment  str   digest of the environment that the clip has to be made in
 
 Unknown fields are ignored. No field holds credentials.
