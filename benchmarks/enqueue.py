@@ -4,7 +4,8 @@
 
 The list is a CSV of three columns, the composition has two variables; the whole command is timed as a
 process, reading, checking and the row keys included, into a folder, with every server on loopback.
-Then the same command runs again, which has to send nothing.
+Then the same command runs again, which has to send nothing. Memory is the most that the command had
+resident; processor seconds are its own, without the server's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -47,8 +49,17 @@ def queue_of(backend: str) -> Iterator[str]:
             yield f"redis://127.0.0.1:{server.port}/0"
 
 
-def measure(backend: str, rows: int) -> tuple[float, float]:
-    """Seconds of the command, and of the same command again."""
+@dataclass(frozen=True)
+class Measured:
+    """One run of the command; memory in megabytes."""
+
+    seconds: float
+    cpu_s: float
+    memory_mb: float
+
+
+def measure(backend: str, rows: int) -> tuple[Measured, Measured]:
+    """The command, and the same command again."""
     folder = Path(tempfile.mkdtemp(prefix="enqueue-"))
     try:
         (folder / "page.html").write_text(PAGE, "utf-8")
@@ -62,24 +73,28 @@ def measure(backend: str, rows: int) -> tuple[float, float]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def once(folder: Path, queue: str, expected: int) -> float:
+def once(folder: Path, queue: str, expected: int) -> Measured:
     words = ["enqueue", "page.html", "--variants", "rows.csv", "--queue", queue, "--out-dir", "out"]
     environ = dict(os.environ) | AWS | {"XDG_STATE_HOME": str(folder / "state")}
     began = time.monotonic()
-    ended = subprocess.run(
-        [sys.executable, "-P", "-m", "framepress", *words, "--run", "bench", "--json"],
-        cwd=folder,
-        env=environ,
-        capture_output=True,
-        check=False,
-    )
+    with (folder / "said").open("wb") as said, (folder / "errors").open("wb") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "framepress", *words, "--run", "bench", "--json"],
+            cwd=folder,
+            env=environ,
+            stdout=said,
+            stderr=errors,
+        )
+        # Not `wait`: it does not say what the process took.
+        _, status, usage = os.wait4(process.pid, 0)
     seconds = time.monotonic() - began
-    if ended.returncode:
-        raise SystemExit(ended.stderr.decode())
-    sent = json.loads(ended.stdout)["sent"]
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit((folder / "errors").read_text("utf-8", "replace"))
+    sent = json.loads((folder / "said").read_text("utf-8"))["sent"]
     if sent != expected:
         raise SystemExit(f"{sent} messages were sent, expected {expected}.")
-    return seconds
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def main() -> None:
@@ -88,11 +103,15 @@ def main() -> None:
     parser.add_argument("--backends", default="sqlite,valkey,ministack")
     arguments = parser.parse_args()
     os.environ.update(AWS)
-    print("| queue | rows | seconds | rows per second | again |\n|---|---|---|---|---|")
+    print("| queue | rows | seconds | of them processor | rows per second | memory | again |")
+    print("|---|---|---|---|---|---|---|")
     for backend in arguments.backends.split(","):
         first, again = measure(backend, arguments.rows)
-        rate = arguments.rows / first
-        print(f"| {backend} | {arguments.rows:,} | {first:.0f} | {rate:,.0f} | {again:.0f} s |", flush=True)
+        print(
+            f"| {backend} | {arguments.rows:,} | {first.seconds:.0f} | {first.cpu_s:.0f} "
+            f"| {arguments.rows / first.seconds:,.0f} | {first.memory_mb:.0f} MB | {again.seconds:.0f} s |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

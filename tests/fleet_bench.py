@@ -50,7 +50,7 @@ class Fleet:
             composition=self.folder / "page.html",
             rows=str(self.folder / "rows.json"),
             out_dir=self.store if bucket else Path(self.store),
-            binding=BindingOptions(),
+            binding=more.pop("binding", BindingOptions()),
             settings=RenderSettings(),
             limits=RunLimits(),
             browser=None,

@@ -6,7 +6,9 @@ declares it.
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hmac
 import os
 import shutil
 import signal
@@ -15,8 +17,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
@@ -142,7 +146,66 @@ def moto_server() -> Server:
     )
 
 
+def google_server() -> Server:
+    """What the XML API of Google Cloud Storage is asked for, by `gcs_server`."""
+    port = free_port()
+    return Server([sys.executable, str(Path(__file__).with_name("gcs_server.py")), str(port)], port)
+
+
+#: What Azurite lets in, as its manual says; a secret of nobody.
+AZURITE_ACCOUNT = "devstoreaccount1"
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+AZURITE_VERSION = "3.35.0"
+
+
+def azurite_server() -> Server:
+    """Azurite, Microsoft's own emulator of Azure's blobs, from npm; installed here if the path has none."""
+    found, npm = shutil.which("azurite-blob"), shutil.which("npm")
+    folder = Path(tempfile.mkdtemp(prefix="server-"))
+    if found is None:
+        if npm is None:
+            missing("npm, for Azurite")
+        command = [
+            npm,
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            f"azurite@{AZURITE_VERSION}",
+        ]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=900)
+        found = str(folder / "node_modules/.bin/azurite-blob")
+    port = free_port()
+    where = ["--blobHost", "127.0.0.1", "--blobPort", str(port)]
+    options = ["--silent", "--inMemoryPersistence", "--disableTelemetry", "--skipApiVersionCheck"]
+    return Server([found, *where, *options], port, folder=folder)
+
+
+def make_container(server: Server, name: str) -> None:
+    """Create a container in Azurite, signed as Azure's reference for "Shared Key" says."""
+    date = formatdate(usegmt=True)
+    headers = f"x-ms-date:{date}\nx-ms-version:2021-12-02\n"
+    resource = f"/{AZURITE_ACCOUNT}/{AZURITE_ACCOUNT}/{name}\nrestype:container"
+    signed = hmac.digest(
+        base64.b64decode(AZURITE_KEY), f"PUT{12 * chr(10)}{headers}{resource}".encode(), "sha256"
+    )
+    request = urllib.request.Request(
+        f"{server.url}/{AZURITE_ACCOUNT}/{name}?restype=container",
+        method="PUT",
+        headers={
+            "x-ms-date": date,
+            "x-ms-version": "2021-12-02",
+            "Authorization": f"SharedKey {AZURITE_ACCOUNT}:{base64.b64encode(signed).decode()}",
+            "Content-Length": "0",
+        },
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.status == 201
+
+
 SERVERS = {
+    "google": google_server,
+    "azurite": azurite_server,
     "valkey": valkey_server,
     "redis": redis_server,
     "ministack": ministack_server,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import urllib.request
@@ -123,6 +124,29 @@ def test_what_cannot_be_is_said_in_a_sentence(
     assert said.code == code, said.stderr
     assert text in said.stderr.replace("\n", " ")
     assert "secret" not in said.stderr.lower()
+
+
+@pytest.mark.slow
+def test_capacity_is_measured_without_what_a_sample_costs_once(shop: Program, browser_path: Path) -> None:
+    shop.write("rows.csv", "name,points\n" + "".join(f"Name {n},{n * 37}\n" for n in range(1, 9)))
+    shop.environ["FRAMEPRESS_BROWSER"] = str(browser_path)
+    shop.environ["FRAMEPRESS_MAX_REUSE"] = "bands"
+    words = ("--measure", "page.html", "--variants", "rows.csv", "--sample", "2", "--for", "500")
+    process = shop.start("capacity", *words)
+    # Rows are compared once and rendered with 1, 2, 4 at once: minutes on a busy machine.
+    stdout, stderr = process.communicate(timeout=900)
+    assert process.returncode == 0, stderr.decode()
+    text = stdout.decode()
+    assert re.search(r"^Comparing \d+ rows and making what they share took \d+ s", text, re.MULTILINE)
+    line = r"^(\d+) at once: (\d+) clips in ([\d.]+) s, ([\d,]+) per hour, ([\d,]+) MB"
+    found = re.findall(line, text, re.MULTILINE)
+    assert [int(one[0]) for one in found][:2] == [1, 2]
+    for _, clips, seconds, per_hour, megabytes in found:
+        assert int(clips) >= 1
+        assert float(seconds) > 0
+        assert int(per_hour.replace(",", "")) > 0
+        assert int(megabytes.replace(",", "")) > 50
+    assert re.search(r"^500 rows like these: [\d.]+ hours", text, re.MULTILINE)
 
 
 def test_an_idle_worker_on_an_empty_queue_ends_if_asked_and_logs_json(shop: Program) -> None:

@@ -9,14 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dangers import Danger, knows, values, within
+from dangers import Danger, declared, knows, values, within
 from fleet_bench import Fleet
 from framepress.blobs import open_blobs
 from framepress.cache import Cache
 from framepress.errors import InputError
 from framepress.fleet import FleetRun
 from framepress.intake import NO_ORDER, ORDER_GONE
-from framepress.orders import SurveyOrder, get_order, parse_order, put_order, remove_orders
+from framepress.orders import (
+    OrderedCell,
+    SurveyOrder,
+    get_order,
+    parse_order,
+    put_order,
+    remove_orders,
+)
+from framepress.samples import Sample
 from framepress.variants import Variant
 from lists import decoded, psnr_db
 
@@ -96,6 +104,34 @@ def test_a_row_that_shows_its_plan_wrong_is_right_and_the_others_are_sent_again(
     assert fleet.send(rows, page=SPECIAL.html()).sent == 0
 
 
+BRAND = Danger(
+    "a brand colour",
+    "<p class=name>{{$NAME}}</p><i class=dot></i>",
+    head="<style>#root{background:{{$COLOUR}}} .name{position:absolute;left:40px;top:40px}"
+    ".dot{position:absolute;left:9px;bottom:9px;width:9px;height:9px;animation:on .8s}"
+    "@keyframes on{from{background:#fff}to{background:#000}}</style>",
+    variables=declared(NAME="Ann", COLOUR="#000"),
+    rows=values(name=TWELVE, colour=("#b03020", "#2040c0") * 6),
+)
+
+
+def test_rows_of_two_brands_are_made_by_two_plans(fleet: Fleet, tmp_path: Path) -> None:
+    """The colour changes the whole page: no plan for all rows, but one for each colour, on two processes."""
+    fleet.send(named(BRAND), page=BRAND.html())
+    fleet.work(slots=2)
+    records = made(fleet)
+    assert len(records) == 12
+    assert {(one["path"], one["reason"]) for one in records.values()} == {("reuse", None)}
+    plans = [{records[f"{number}.mp4"]["plan"] for number in range(first, 13, 2)} for first in (1, 2)]
+    assert [len(group) for group in plans] == [1, 1] and plans[0] != plans[1]
+    # Each was made once, although both processes needed it.
+    assert len(list(Cache(tmp_path / "cache").keys("plan"))) == 2
+    for number in range(1, 13):
+        picture = decoded(Path(fleet.store, f"{number}.mp4"))[3].reshape(-1)
+        blue, red = np.split(picture[-picture.size // 3 :].astype(float), 2)
+        assert (red.mean() > blue.mean()) == (number % 2 == 1)
+
+
 @pytest.mark.slow
 def test_without_an_order_a_row_is_plain_and_says_so(fleet: Fleet) -> None:
     # Too few rows for a plan: the message names no order.
@@ -113,13 +149,18 @@ def test_without_an_order_a_row_is_plain_and_says_so(fleet: Fleet) -> None:
 
 
 ORDER = SurveyOrder(
-    personal=("NAME",),
-    samples=(
-        Variant(values={"NAME": "Ann"}, files={"a.png": "0" * 64}),
-        Variant(values={"NAME": "Bo"}, files={}),
+    personal=("COLOUR", "NAME"),
+    by=("COLOUR",),
+    cells=(
+        OrderedCell(
+            7,
+            {"COLOUR": "red"},
+            (
+                Sample("1" * 64, Variant({"NAME": "Ann", "COLOUR": "red"}, {"a.png": "0" * 64})),
+                Sample("2" * 64, Variant({"NAME": "Bo", "COLOUR": "red"}, {})),
+            ),
+        ),
     ),
-    row_keys=("1" * 64, "2" * 64),
-    rows=7,
 )
 
 
@@ -136,7 +177,14 @@ def test_an_order_reads_back_and_is_known_by_its_digest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"[]", b'{"personal": []}', ORDER.to_json().replace(b'"rows":"7"', b'"rows":""')]
+    "data",
+    [
+        b"",
+        b"[]",
+        b'{"personal": []}',
+        ORDER.to_json().replace(b'"rows":"7"', b'"rows":""'),
+        ORDER.to_json().replace(b'"values":{"COLOUR":"red"}', b'"values":{}'),
+    ],
 )
 def test_what_is_no_order_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match="enqueue"):

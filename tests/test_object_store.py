@@ -1,7 +1,8 @@
-"""Finished files and small objects in a bucket: real S3 protocol, against emulators on loopback."""
+"""Finished files and small objects in a bucket: the protocols of S3, Azure and Google, on loopback."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import obstore
+import obstore.store
 import pytest
 
 from framepress.artifacts import Artifacts
@@ -19,24 +22,65 @@ from framepress.object_store import ObjectStore
 from framepress.provenance import Demands
 from framepress.store import FolderStore, read_provenance
 from framepress.stores import open_store, place_option
-from servers import Server
+from gcs_server import account
+from servers import AZURITE_ACCOUNT, AZURITE_KEY, Server, make_container
 from test_store import make_mp4
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An object as somebody else sees it."""
+
+    body: bytes
+    content_type: str
+    metadata: dict[str, str]
 
 
 @dataclass
 class Bucket:
-    """A bucket with a prefix; `client` sees it as others do."""
+    """A prefix in a bucket; `root` is the bucket as other programs see it. `dash`: in names of metadata."""
 
-    name: str
-    client: Any
-
-    @property
-    def url(self) -> str:
-        return f"s3://{self.name}/run-7"
+    url: str
+    root: Any
+    dash: str = "-"
 
     def names(self) -> list[str]:
-        found = self.client.list_objects_v2(Bucket=self.name).get("Contents", ())
+        return [str(one["path"]) for page in obstore.list(self.root) for one in page]
+
+    def write(self, name: str, body: bytes) -> None:
+        obstore.put(self.root, f"run-7/{name}", body)
+
+    def read(self, name: str) -> Seen:
+        found = obstore.get(self.root, f"run-7/{name}")
+        attributes = {str(key): str(value) for key, value in found.attributes.items()}
+        return Seen(bytes(found.bytes()), attributes.pop("Content-Type", ""), attributes)
+
+
+class S3Bucket(Bucket):
+    """Seen by Amazon's own client."""
+
+    def names(self) -> list[str]:
+        found = self.root.list_objects_v2(Bucket=self._name).get("Contents", ())
         return [one["Key"] for one in found]
+
+    def write(self, name: str, body: bytes) -> None:
+        self.root.put_object(Bucket=self._name, Key=f"run-7/{name}", Body=body)
+
+    def read(self, name: str) -> Seen:
+        seen = self.root.get_object(Bucket=self._name, Key=f"run-7/{name}")
+        return Seen(seen["Body"].read(), seen["ContentType"], seen["Metadata"])
+
+    @property
+    def _name(self) -> str:
+        return self.url.split("/")[2]
+
+
+Setenv = Callable[[str, str], None]
+
+
+def s3_bucket(server: Server, setenv: Setenv, folder: Path) -> Bucket:
+    setenv("AWS_ENDPOINT_URL", server.url)
+    return make_bucket(server)
 
 
 def make_bucket(server: Server) -> Bucket:
@@ -45,19 +89,46 @@ def make_bucket(server: Server) -> Bucket:
     client = boto3.client("s3", endpoint_url=server.url)
     name = f"b{uuid4().hex[:12]}"
     client.create_bucket(Bucket=name)
-    return Bucket(name, client)
+    return S3Bucket(f"s3://{name}/run-7", client)
 
 
-@pytest.fixture(params=["ministack", pytest.param("moto", marks=pytest.mark.slow)])
+def azure_bucket(server: Server, setenv: Setenv, folder: Path) -> Bucket:
+    name = f"b{uuid4().hex[:12]}"
+    setenv("AZURE_STORAGE_ACCOUNT_NAME", AZURITE_ACCOUNT)
+    setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURITE_KEY)
+    setenv("AZURE_STORAGE_ENDPOINT", f"{server.url}/{AZURITE_ACCOUNT}")
+    make_container(server, name)
+    root = obstore.store.from_url(f"az://{name}", client_options={"allow_http": True})
+    return Bucket(f"az://{name}/run-7", root, dash="_")
+
+
+def google_bucket(server: Server, setenv: Setenv, folder: Path) -> Bucket:
+    name = f"b{uuid4().hex[:12]}"
+    setenv("GOOGLE_SERVICE_ACCOUNT", str(account(server.url, folder)))
+    root = obstore.store.from_url(f"gs://{name}", client_options={"allow_http": True})
+    return Bucket(f"gs://{name}/run-7", root)
+
+
+BUCKETS = {"azurite": azure_bucket, "google": google_bucket}
+
+
+@pytest.fixture(
+    params=[
+        "ministack",
+        "google",
+        pytest.param("moto", marks=pytest.mark.slow),
+        pytest.param("azurite", marks=pytest.mark.slow),
+    ]
+)
 def bucket(
     request: pytest.FixtureRequest,
     server_of: Callable[[str], Server],
     aws: None,
     monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> Bucket:
     server = server_of(request.param)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-    return make_bucket(server)
+    return BUCKETS.get(request.param, s3_bucket)(server, monkeypatch.setenv, tmp_path)
 
 
 def clip(folder: Path, key: str, environment: str = "e", **made: str) -> Path:
@@ -70,13 +141,15 @@ def test_a_clip_is_published_with_type_checksum_and_facts(bucket: Bucket, tmp_pa
     local = clip(tmp_path, "k1")
     stored = store.publish(local, "a/b.mp4")
     assert str(stored.path) == f"{bucket.url}/a/b.mp4"
-    seen = bucket.client.get_object(Bucket=bucket.name, Key="run-7/a/b.mp4")
-    assert seen["Body"].read() == local.read_bytes()
-    assert seen["ContentType"] == "video/mp4"
-    assert {key: seen["Metadata"][key] for key in ("row-key", "environment", "path")} == {
-        "row-key": "k1",
+    seen = bucket.read("a/b.mp4")
+    assert seen.body == local.read_bytes()
+    assert seen.content_type == "video/mp4"
+    assert seen.metadata == {
+        "framepress": "1",
+        f"row{bucket.dash}key": "k1",
         "environment": "e",
         "path": "plain",
+        "sha256": hashlib.sha256(local.read_bytes()).hexdigest(),
     }
     found = store.find("a/b.mp4", "k1", way_out="")
     assert found is not None
@@ -169,13 +242,13 @@ def test_a_clip_of_the_cache_is_published_into_a_bucket_with_its_facts(
 
 
 def test_an_object_of_somebody_else_is_left_alone_unless_forced(bucket: Bucket, tmp_path: Path) -> None:
-    bucket.client.put_object(Bucket=bucket.name, Key="run-7/1.mp4", Body=b"theirs")
+    bucket.write("1.mp4", b"theirs")
     store = ObjectStore(bucket.url)
     with pytest.raises(InputError, match="way out"):
         store.find("1.mp4", "k1", way_out="way out")
     with pytest.raises(InputError, match="--force"):
         store.publish(clip(tmp_path, "k1"), "1.mp4")
-    assert bucket.client.get_object(Bucket=bucket.name, Key="run-7/1.mp4")["Body"].read() == b"theirs"
+    assert bucket.read("1.mp4").body == b"theirs"
     forced = ObjectStore(bucket.url, force=True)
     assert forced.find("1.mp4", "k1", way_out="") is None
     forced.publish(clip(tmp_path, "k1"), "1.mp4")
@@ -188,7 +261,7 @@ def test_a_small_file_is_replaced_and_its_beginning_can_be_read(bucket: Bucket) 
     store.publish_bytes(b"second", "1.jpg")
     assert store.read_head("1.jpg", 3) == b"sec"
     assert store.read_head("2.jpg", 3) is None
-    assert bucket.client.head_object(Bucket=bucket.name, Key="run-7/1.jpg")["ContentType"] == "image/jpeg"
+    assert bucket.read("1.jpg").content_type == "image/jpeg"
 
 
 def test_a_store_that_can_be_written_is_left_as_it_was(bucket: Bucket) -> None:

@@ -23,7 +23,7 @@ from framepress.agreement import Agreement, compare, largest_area
 from framepress.band_layout import Band
 from framepress.composite import Canvas, blend, packed, patched, read_overlay
 from framepress.encode import EncoderSettings
-from framepress.groups import SAMPLES_MAX, Groups
+from framepress.groups import Groups
 from framepress.layered import OverlayPng
 from framepress.ledger_rows import LedgerRow
 from framepress.looks import (
@@ -41,6 +41,7 @@ from framepress.pictures import FrameSummary, PictureReader
 from framepress.plan import Check, Plan, check_frames, group_digest, plan_key
 from framepress.plate import Plate, PlateWriter
 from framepress.rects import Rect
+from framepress.samples import SAMPLES_MAX
 from framepress.segment_pieces import pack_segment, segment_key, unpack_segment
 from framepress.streams import Segment
 from framepress.views import CAPTURE_COST, MOVE_COST, views

@@ -45,10 +45,16 @@ class BlobFacts:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is known of an object without its content; `metadata` is what its writer said of it."""
+    """What is known of an object without its content.
+
+    Attributes:
+        version: what `put_with` takes as `mode`, to replace just this one: S3 and Azure go by the entity tag,
+            Google by the generation.
+        metadata: what its writer said of it, by the names that he gave (`put_with`).
+    """
 
     size: int
-    version: str
+    version: Mapping[str, str]
     metadata: Mapping[str, str]
 
 
@@ -202,16 +208,17 @@ class BucketBlobs:
         """Store under a condition; False: it was not met, and nothing changed.
 
         Args:
-            mode: "overwrite"; "create": only if there is nothing; ``{"e_tag": ...}``: only if that is there.
+            attributes: ``Content-Type``, and what else is to be said of it; names with dashes, in lower case.
+            mode: "overwrite"; "create": only if there is nothing; the `version` of a `Head`: only if that is
+                there.
         """
         import obstore  # noqa: PLC0415
         from obstore.exceptions import AlreadyExistsError, PreconditionError  # noqa: PLC0415
 
         with self.faults():
             try:
-                obstore.put(
-                    self.client, name, data, attributes=dict(attributes), mode=mode, use_multipart=False
-                )
+                named = {self._metadata_name(key): value for key, value in attributes.items()}
+                obstore.put(self.client, name, data, attributes=named, mode=mode, use_multipart=False)
             except (AlreadyExistsError, PreconditionError):
                 return False
         return True
@@ -225,8 +232,14 @@ class BucketBlobs:
                 found = obstore.get(self.client, name, options={"head": True})
             except FileNotFoundError:
                 return None
-            attributes = {str(key): str(value) for key, value in found.attributes.items()}
-            return Head(int(found.meta["size"]), str(found.meta.get("e_tag") or ""), attributes)
+            kept = {name: found.meta.get(name) for name in ("e_tag", "version")}
+            version = {name: str(value) for name, value in kept.items() if value}
+            attributes = {str(key).replace("_", "-"): str(value) for key, value in found.attributes.items()}
+            return Head(int(found.meta["size"]), version, attributes)
+
+    def _metadata_name(self, name: str) -> str:
+        # Azure takes identifiers only, and refuses the whole put for a dash.
+        return name.replace("-", "_") if self.url.startswith("az://") and name != "Content-Type" else name
 
     def exists(self, name: str) -> bool:
         return self.head(name) is not None

@@ -19,6 +19,7 @@ PATTERN_LENGTH_MAX = 1_000
 #: with `data-if` it lacks. Both change the picture, so they are in the row key; rows are grouped by them.
 LOCALE_NAME = "@locale"
 LEFT_OUT_NAME = "@left-out"
+OWN_NAMES = (LOCALE_NAME, LEFT_OUT_NAME)
 
 #: Formatted numbers stay below; more digits are a mistake, not a number that anybody reads.
 FORMATTED_BELOW = Decimal(10) ** 30
@@ -80,7 +81,7 @@ def _check_type(declaration: Declaration, text: str) -> Finding | None:
 
 def is_own_name(name: str) -> bool:
     """Whether a name in a row's values is one of ours and no variable."""
-    return name in (LOCALE_NAME, LEFT_OUT_NAME)
+    return name in OWN_NAMES
 
 
 def _check_format(declaration: Declaration, text: str) -> Finding | None:

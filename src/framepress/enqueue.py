@@ -2,7 +2,8 @@
 
     list -> ledger -> bound, checked      as for a render (`batch`)
          -> bundle and row files          content-addressed, into the store
-         -> messages                      in the order of the list, those of finished rows left out
+         -> order                         which rows to compare (`division`, `orders`)
+         -> messages                      group by group, those of finished rows left out
          -> run.json                      how many there are, for `status` and `wait`
 
 Run again it goes on: objects are there already, a queue that knows its jobs adds none twice, and for SQS,
@@ -22,15 +23,14 @@ from framepress import keys
 from framepress.batch import Batch
 from framepress.blobs import Blobs, open_blobs
 from framepress.bundle import address, put_bundle, put_row_files
+from framepress.division import Division, order_of
 from framepress.errors import InputError
-from framepress.groups import Groups
 from framepress.ledger_file import connect, faults, run_path
-from framepress.ledger_rows import BOUND, LedgerRow
-from framepress.messages import Message, Poster, encode_message, settings_fields
-from framepress.orders import SurveyOrder, put_order, voided_plans
+from framepress.ledger_rows import BoundRow
+from framepress.messages import Message, Poster, RowBodies, settings_fields
+from framepress.orders import put_order, voided_plans
 from framepress.queue.base import BODY_BYTES_MAX, Job, JobQueue
 from framepress.run_records import RunFacts, RunRecords, write_facts
-from framepress.variants import row_key_of
 
 #: Jobs that are handed to the queue at a time; it makes its own batches of them.
 PAGE_JOBS = 2_000
@@ -57,23 +57,6 @@ class Sent:
     again: int = 0
 
 
-def order_of(batch: Batch) -> SurveyOrder | None:
-    """Which rows are to be compared for the plan of the list; None: it has too few for one.
-
-    No page is opened here: the first worker of each machine makes the plan, whatever machine sends the list.
-    """
-    ledger, settings = batch.ledger, batch.request.settings
-    groups = Groups(ledger.iter_rows(BOUND, unique=True))
-    groups.divide(ledger.iter_rows(BOUND, unique=True))
-    # Undivided: what all rows share by nature is known, and nothing else yet.
-    group = next(iter(groups), None)
-    if group is None or group.state == "plain":
-        return None
-    samples = tuple(group.samples)
-    row_keys = tuple(row_key_of(batch.composition, sample, settings) for sample in samples)
-    return SurveyOrder(groups.personal, samples, row_keys, group.count)
-
-
 def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | None = None) -> Sent:
     """Send all rows of a prepared batch that have no clip yet by the run's records.
 
@@ -91,12 +74,17 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
     blobs = open_blobs(place)
     run = request.run_id
     template = address(put_bundle(blobs, batch.composition))
-    order = order_of(batch)
+    division = Division(batch.ledger.iter_bound())
+    order = order_of(division)
+    stored: set[str] = set()
     digest = None
     if order is not None:
         # Its files first: whoever gets the first message compares these rows.
-        for sample in order.samples:
-            put_row_files(blobs, batch.composition.folder, sample.files, set(), _remote_folder(batch))
+        for cell in order.cells:
+            for sample in cell.samples:
+                put_row_files(
+                    blobs, batch.composition.folder, sample.variant.files, stored, _remote_folder(batch)
+                )
         digest = put_order(blobs, run, order)
     records = RunRecords(blobs, run)
     records.refresh()
@@ -106,7 +94,7 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
     finished = set(done) - set(again)
     facts = RunFacts(
         run=run,
-        rows=sum(1 for _ in batch.ledger.iter_rows(BOUND, unique=True)),
+        rows=division.rows,
         template=template,
         store=place,
         queue=queue_url,
@@ -124,10 +112,11 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
         order=digest,
         poster=_poster(batch),
     )
+    bodies = RowBodies(common)
     waiting = (
-        row for row in batch.ledger.iter_rows(BOUND, unique=True) if (row.out, row.key) not in finished
+        row for row in batch.ledger.bound_rows(division.numbers()) if (row.out, row.key) not in finished
     )
-    made = (_job(row, common, again) for row in _with_files(waiting, blobs, batch))
+    made = (_job(row, run, bodies, again) for row in _with_files(waiting, blobs, batch, stored))
     sent = 0
     with _SentLog.beside(batch, queue) as log:
         for page in _pages(made, PAGE_JOBS):
@@ -153,36 +142,29 @@ def job_id(out: str, row_key: str, voided: str = "") -> str:
     return keys.digest_bytes("\n".join([out, row_key, *([voided] if voided else [])]).encode())[:32]
 
 
-def _job(row: LedgerRow, common: Message, again: Mapping[tuple[str, str], str]) -> Job:
-    assert row.out is not None and row.key is not None
-    message = common.model_copy(
-        update={
-            "vars": dict(row.values),
-            "out": row.out,
-            "id": row.id or str(row.number),
-            "row": row.number,
-            "row_key": row.key,
-            "files": dict(row.files),
-        }
-    )
-    body = encode_message(message)
+def _job(row: BoundRow, run: str, bodies: RowBodies, again: Mapping[tuple[str, str], str]) -> Job:
+    body = bodies.encode(row)
     if len(body) > BODY_BYTES_MAX:
         raise InputError(
             f"Row {row.number} makes a message of {len(body):,} bytes; expected at most {BODY_BYTES_MAX:,}. "
             "Put long values into files beside the composition.",
             rule="message-size",
         )
-    assert common.run is not None
-    return Job(common.run, job_id(row.out, row.key, again.get((row.out, row.key), "")), body)
+    return Job(run, job_id(row.out, row.key, again.get((row.out, row.key), "")), body)
 
 
-def _with_files(rows: Iterable[LedgerRow], blobs: Blobs, batch: Batch) -> Iterator[LedgerRow]:
-    """The rows, each once the files it refers to are in the store."""
-    known: set[str] = set()
+def _with_files(rows: Iterable[BoundRow], blobs: Blobs, batch: Batch, known: set[str]) -> Iterator[BoundRow]:
+    """The rows, each once the files it refers to are in the store.
+
+    Args:
+        known: digests of files that are there; more are added.
+    """
+    folder, remote = batch.composition.folder, _remote_folder(batch)
     for row in rows:
-        put_row_files(blobs, batch.composition.folder, row.files, known, _remote_folder(batch))
-        if len(known) > KNOWN_FILES_MAX:
-            known.clear()
+        if row.files:
+            put_row_files(blobs, folder, row.files, known, remote)
+            if len(known) > KNOWN_FILES_MAX:
+                known.clear()
         yield row
 
 

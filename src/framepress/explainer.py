@@ -32,7 +32,8 @@ from framepress.explain_advice import Layout, advise
 from framepress.explain_picture import PictureFacts, draw_picture, plate_png
 from framepress.explain_probe import Probe, Prober
 from framepress.explanation import ExplainedGroup, Explanation
-from framepress.groups import Group, Groups
+from framepress.group import Group
+from framepress.groups import Groups
 from framepress.ledger_rows import LedgerRow
 from framepress.machine import read_machine
 from framepress.plan import Plan

@@ -25,7 +25,7 @@ from framepress.bundle import BundleRef, fetch_bundle, fetch_row_file, parse_bun
 from framepress.cache_options import CacheOptions, cache_options, open_if_usable
 from framepress.composition import Composition, load_composition
 from framepress.environment import environment_of
-from framepress.errors import EnvironmentFault, RowValueError
+from framepress.errors import EnvironmentFault, InputError, RowValueError
 from framepress.keys import digest_file
 from framepress.messages import Message, MessageError, NotHere, decode_message, message_settings
 from framepress.names import safe_name
@@ -46,7 +46,7 @@ from framepress.workshop import Workshop, reuse_level
 
 #: Why rows of a queue are rendered plain.
 NO_ORDER = "its message does not say which rows it shares pictures with"
-ORDER_GONE = "what says which rows to compare is gone from the store"
+ORDER_GONE = "what says which rows to compare is gone from the store, or of another version"
 OTHER_FILES = "a row that it is compared with has another file of the same name"
 NO_PIECES = "the worker has no folder for what rows share (FRAMEPRESS_CACHE_DIR, TMPDIR)"
 
@@ -203,7 +203,7 @@ class Intake:
             store.sweep()
             self._swept.add(place)
         demands = self._demands_of(place)
-        order, plain_because = self._order(message, place, composition)
+        order, plain_because = self._order(message, place, composition, variant)
         task = RowTask(
             variant=variant,
             row_key=row_key,
@@ -247,9 +247,10 @@ class Intake:
         return replace(self._demands, voided=known)
 
     def _order(
-        self, message: Message, place: str, composition: Composition
+        self, message: Message, place: str, composition: Composition, variant: variants.Variant
     ) -> tuple[SurveyOrder | None, str | None]:
-        """The group of the row, with the files of its samples here; or why there is none."""
+        """What of the list's order matters to the row, with the files of its samples here; or why there is
+        none."""
         if self._demands.max_reuse == "off":
             # There is nothing to explain, as in a run without a queue.
             return None, None
@@ -261,15 +262,21 @@ class Intake:
         if key not in self._orders:
             while len(self._orders) >= BUNDLES_MAX:
                 self._orders.pop(next(iter(self._orders)))
-            self._orders[key] = get_order(open_blobs(place), message.run, message.order)
+            # One that cannot be read is of another version: its rows are plain, not dead.
+            self._orders[key] = None
+            with contextlib.suppress(InputError):
+                self._orders[key] = get_order(open_blobs(place), message.run, message.order)
         order = self._orders[key]
         if order is None:
             return None, ORDER_GONE
+        order = order.near(variant.values)
         ref = parse_bundle(message.template)
-        for sample in order.samples if ref is not None else ():
-            assert ref is not None
-            if self._unpacked(ref, sample.files).folder != composition.folder:
-                return None, OTHER_FILES
+        for cell in order.cells if ref is not None else ():
+            for sample in cell.samples:
+                assert ref is not None
+                files = sample.variant.files
+                if files and self._unpacked(ref, files).folder != composition.folder:
+                    return None, OTHER_FILES
         return order, None
 
     def _choose_pieces(self) -> CacheOptions | None:

@@ -57,12 +57,16 @@ FORMAT_VERSION = 1
 _CHUNK_BYTES = 1 << 20
 
 
+# Made once: `json.dumps` with options makes one per call, which for a row's key is most of its time.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def _canonical(value: object) -> object:
     """`value` in the types that `json` writes canonically."""
-    if value is None or isinstance(value, bool | int):
-        return value
     if isinstance(value, str):
         return unicodedata.normalize("NFC", str(value))
+    if value is None or isinstance(value, bool | int):
+        return value
     if isinstance(value, Fraction):
         return f"{value.numerator}/{value.denominator}"
     if isinstance(value, Mapping):
@@ -94,10 +98,7 @@ def canonical_json(value: object) -> bytes:
         TypeError: another type, floats among them.
         ValueError: a lone surrogate, or two names that are one in NFC.
     """
-    text = json.dumps(
-        _canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
+    return _ENCODER.encode(_canonical(value)).encode()
 
 
 def digest_bytes(data: bytes) -> str:
@@ -128,7 +129,7 @@ def row_key(
     composition: str,
     values: Mapping[str, str],
     files: Mapping[str, str],
-    settings: Mapping[str, object],
+    settings: Mapping[str, object] | bytes,
 ) -> str:
     """The name of an artifact: what was asked for, and nothing else.
 
@@ -136,18 +137,17 @@ def row_key(
         composition: `composition_digest`.
         values: every variable with its canonical text.
         files: path (or address) -> digest, of the files that only the row refers to.
-        settings: see the head of the module.
+        settings: see the head of the module; or their canonical bytes, which the rows of a list share.
     """
+    # The members in their canonical order, put together by hand: of a list, all but two are always the same.
     return digest_bytes(
-        canonical_json(
-            {
-                "composition": composition,
-                "files": files,
-                "format": FORMAT_VERSION,
-                "kind": "row",
-                "settings": settings,
-                "values": values,
-            }
+        b'{"composition":%b,"files":%b,"format":%d,"kind":"row","settings":%b,"values":%b}'
+        % (
+            canonical_json(composition),
+            canonical_json(files) if files else b"{}",
+            FORMAT_VERSION,
+            settings if isinstance(settings, bytes) else canonical_json(settings),
+            canonical_json(values),
         )
     )
 

@@ -17,18 +17,30 @@ died) leaves the row ``bound``, with its attempts counted.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from framepress.errors import InternalError, RowsError
 from framepress.ledger_file import RunDatabase, RunLock, connect, faults, run_path
-from framepress.ledger_rows import LedgerRow, ReadRow, UnreadRow, inserted, ledger_row, to_json
+from framepress.ledger_rows import (
+    BoundRow,
+    LedgerRow,
+    ReadRow,
+    UnreadRow,
+    bound_row,
+    inserted,
+    ledger_row,
+    to_json,
+)
 from framepress.lexeme import loads
 
 #: Rows per transaction while a list is read in, and per page while it is read out.
 PAGE_ROWS = 1_000
+
+#: Rows that are asked for by their numbers at once; older SQLite takes no more than 999 parameters.
+NUMBERS_AT_ONCE = 900
 
 #: Columns of one list, the union over its rows.
 COLUMNS_MAX = 10_000
@@ -159,11 +171,19 @@ class Ledger(RunDatabase):
         files: Mapping[str, str],
     ) -> None:
         """Record what the row asks for. If its file already has an outcome under this key, that stands."""
-        self._update(
-            "UPDATE rows SET state = 'bound', error = NULL, key = ?, id = ?, out = ?, vals = ?, files = ? "
-            "WHERE number = ?",
-            (key, id, out, to_json(values), to_json(files), number),
-        )
+        self.bind_all([BoundRow(number, key, id, out, values, files)])
+
+    def bind_all(self, rows: Sequence[BoundRow]) -> None:
+        """`bind` for many."""
+        changed = 0
+        with self.batch(), faults(self.path):
+            changed = self._db.executemany(
+                "UPDATE rows SET state = 'bound', error = NULL, key = ?, id = ?, out = ?, vals = ?, "
+                "files = ? WHERE number = ?",
+                [(r.key, r.id, r.out, to_json(r.values), to_json(r.files), r.number) for r in rows],
+            ).rowcount
+        if changed != len(rows):
+            raise _unknown_row()
 
     def reject(self, number: int, error: Mapping[str, Any], *, id: str | None = None) -> None:
         """Record that the row cannot be rendered as it is."""
@@ -241,6 +261,30 @@ class Ledger(RunDatabase):
             yield from page
             last = page[-1].number
 
+    def iter_bound(self) -> Iterator[BoundRow]:
+        """What the rows ask for, in order; of those that ask for one file with one key, only the first. For
+        whoever goes through a long list and asks for no outcomes; rows do not change meanwhile.
+        """
+        last = 0
+        while page := self._bound(
+            "number > ? AND state = 'bound' AND NOT EXISTS (SELECT 1 FROM rows t WHERE t.out = rows.out "
+            "AND t.key = rows.key AND t.number < rows.number) ORDER BY number LIMIT ?",
+            (last, PAGE_ROWS),
+        ):
+            yield from page
+            last = page[-1].number
+
+    def bound_rows(self, numbers: Iterable[int]) -> Iterator[BoundRow]:
+        """What these rows ask for; per `NUMBERS_AT_ONCE` of them in the order of the list."""
+        source = iter(numbers)
+        while some := tuple(islice(source, NUMBERS_AT_ONCE)):
+            marks = ",".join("?" * len(some))
+            yield from self._bound(f"state = 'bound' AND number IN ({marks}) ORDER BY number", some)
+
+    def _bound(self, which: str, values: tuple[object, ...]) -> list[BoundRow]:
+        found = self._execute(f"SELECT number, key, id, out, vals, files FROM rows WHERE {which}", values)
+        return [bound_row(one) for one in found]
+
     def _page(self, after: int, states: Collection[str], *, unique: bool, limit: int) -> list[LedgerRow]:
         marks = ",".join("?" * len(states))
         first = (
@@ -285,6 +329,8 @@ class Ledger(RunDatabase):
 
     def _update(self, statement: str, values: tuple[object, ...]) -> None:
         if self._execute(statement, values).rowcount != 1:
-            raise InternalError(
-                "The ledger was told about a row that it does not have, or that is not bound."
-            )
+            raise _unknown_row()
+
+
+def _unknown_row() -> InternalError:
+    return InternalError("The ledger was told about a row that it does not have, or that is not bound.")

@@ -15,6 +15,8 @@ BOUND = frozenset(("bound", "done", "failed"))
 
 # Made once: json.dumps with options makes one per call, which is most of its time.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+# Without looking for white space around it, as `json.loads` does.
+_decoded = json.JSONDecoder().raw_decode
 
 
 class ReadRow(Protocol):
@@ -37,6 +39,18 @@ class UnreadRow(Protocol):
     def line(self) -> int: ...
     @property
     def error(self) -> RowValueError: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRow:
+    """What a row asks for; the fields are those of `LedgerRow`."""
+
+    number: int
+    key: str
+    id: str
+    out: str
+    values: Mapping[str, str]
+    files: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +97,24 @@ def ledger_row(found: tuple[Any, ...]) -> LedgerRow:
         key=key,
         id=id_,
         out=out,
-        values=json.loads(values) if values else {},
-        files=json.loads(files) if files else {},
+        values=members(values),
+        files=members(files),
         attempts=attempts or 0,
-        result=json.loads(result) if result else {},
+        result=members(result),
         error=json.loads(error) if error else None,
     )
+
+
+def members(text: str | None) -> dict[str, Any]:
+    """What `to_json` wrote; nothing for None."""
+    found: dict[str, Any] = _decoded(text)[0] if text and text != "{}" else {}
+    return found
+
+
+def bound_row(found: tuple[Any, ...]) -> BoundRow:
+    """A `BoundRow` from its fields in order, JSON still as text."""
+    number, key, id_, out, values, files = found
+    return BoundRow(number, key, id_, out, members(values), members(files))
 
 
 def to_json(value: Mapping[str, Any]) -> str:

@@ -17,8 +17,8 @@ Ours may have, each of which may be missing or null:
     files     object   path below the composition's folder -> SHA-256, of files that only this row refers to;
                        they lie in the store
     poster    object   {"time": "5/2", "button": false}: seconds as a ratio
-    order     str      digest of the survey order of the row's group, see `orders`; null: the row is rendered
-                       plain
+    order     str      digest of what says which rows of the list to compare, see `orders`; null: the row is
+                       rendered plain
     environment  str   digest of the environment that the clip has to be made in
 
 Unknown fields are ignored. No field holds credentials.
@@ -34,6 +34,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from framepress.errors import InputError
+from framepress.ledger_rows import BoundRow
 from framepress.lexeme import loads
 from framepress.settings import RenderSettings
 
@@ -83,7 +84,35 @@ class Message(BaseModel):
 def encode_message(message: Message) -> bytes:
     """The bytes to send; what is not said is left out."""
     said = message.model_dump(exclude_none=True, exclude_defaults=True)
-    return json.dumps({"vars": {}} | said, ensure_ascii=False, separators=(",", ":")).encode()
+    return _encoded({"vars": {}} | said).encode()
+
+
+# Made once: `json.dumps` with options makes one per call.
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class RowBodies:
+    """The messages of many rows, as `encode_message` gives them.
+
+    Args:
+        common: what all rows say.
+    """
+
+    def __init__(self, common: Message) -> None:
+        self._common = {"vars": {}} | common.model_dump(exclude_none=True, exclude_defaults=True)
+
+    def encode(self, row: BoundRow) -> bytes:
+        """The bytes of a row's message."""
+        said = self._common | {
+            "vars": row.values,
+            "out": row.out,
+            "id": row.id or str(row.number),
+            "row": row.number,
+            "row_key": row.key,
+        }
+        if row.files:
+            said["files"] = row.files
+        return _encoded(said).encode()
 
 
 def decode_message(body: bytes) -> Message:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from framepress.errors import EnvironmentFault, QueueUnavailable, StorageFault, UsageError
 from framepress.queue.base import JobQueue
 from framepress.results import RowResult
-from framepress.worker import Observer
+from framepress.row_outcomes import Observer
 
 #: Seconds between two looks at the queue's depth.
 DEPTH_S = 15.0

@@ -28,6 +28,9 @@ _MEDIA_SUFFIX = re.compile(
 _OWN_NAMES = ("@row", "@index", "@key")
 _PATTERN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
+#: Most names of a long list are such, and have nothing to be looked for.
+_SURELY_SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_-]{0,99}\.mp4", re.ASCII)
+
 
 def safe_name(name: str, *, suffix: str = ".mp4") -> str:
     """The name of an output file, relative to the out folder, with ``/`` between components, NFC.
@@ -40,6 +43,8 @@ def safe_name(name: str, *, suffix: str = ".mp4") -> str:
             characters, components that end in a dot or space (some systems drop these, and two names
             become one), too long ones, and endings of other kinds of media.
     """
+    if suffix == ".mp4" and _SURELY_SAFE.fullmatch(name):
+        return name
     parts = [part for part in unicodedata.normalize("NFC", name).split("/") if part != "."]
     ending = _MEDIA_SUFFIX.search(parts[-1]) if parts else None
     wrong_kind = ending is not None and ending[0].lower() != suffix

@@ -3,7 +3,7 @@
 An object's metadata says what it is, with the same facts that its MP4 carries inside: ``framepress`` (the
 version), ``row-key``, ``environment``, ``path``, ``plan``, ``reuse`` (see `provenance`), ``sha256``.
 A poster has ``framepress`` and ``sha256``; the rest stands in its comment. Copying an object within a bucket
-keeps them.
+keeps them. Azure has underscores in the place of dashes.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class ObjectStore:
             **{key: value for key, value in facts.items() if value},
         }
         # Create first: nearly always there is nothing, and the look before rendering has said so.
-        mode: str | dict[str, str] = "overwrite" if self._force else "create"
+        mode: str | Mapping[str, str] = "overwrite" if self._force else "create"
         for _ in range(TRIES):
             if self.blobs.put_with(name, data, attributes, mode):
                 return
@@ -147,7 +147,7 @@ class ObjectStore:
                 raise self._in_the_way(name, "Move it, or overwrite it with --force.")
             if same(stored):
                 return
-            mode = {"e_tag": head.version}
+            mode = head.version
         raise StoreUnavailable(
             f"{self.url}: an object changed {TRIES} times while it was to be replaced. Do two runs write "
             "to one place?",

@@ -3,19 +3,23 @@
     .framepress/runs/<run>/orders/<digest>.json      an order; messages of its rows name the digest
     .framepress/void/<plan digest>                   a plan that has shown itself wrong, and why
 
-An order is ``{"personal": [variable, ...], "rows": N, "samples": [{"row_key", "values", "files"}, ...]}``. It
-holds values of rows, as messages do, so it lies among the objects of its run, which `forget` goes through.
+An order is ``{"personal": [variable, ...], "by": [variable, ...], "cells": [{"rows": N, "values": {...},
+"samples": [{"row_key", "values", "files"}, ...]}, ...]}``; see `SurveyOrder`. It holds values
+of rows, as messages do, so it lies among the objects of its run, which `forget` goes through.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from framepress import keys
 from framepress.blobs import Blobs
+from framepress.declarations import OWN_NAMES
 from framepress.errors import InputError
+from framepress.samples import Sample, SampleChooser
 from framepress.variants import Variant
 
 #: Bytes of an order: a few rows, each at most as large as a message.
@@ -28,29 +32,107 @@ _VOID = ".framepress/void"
 
 
 @dataclass(frozen=True)
-class SurveyOrder:
-    """A group of rows that may share a plan.
+class OrderedCell:
+    """Rows that agree in all of `SurveyOrder.by` (see `division`).
 
     Attributes:
-        personal: variables that differ between them.
-        samples: rows to be compared, the two most different first. row_keys: theirs.
-        rows: how many the group has.
+        rows: how many there are.
+        values: in which they agree, names of ours among them.
+        samples: some of them.
+    """
+
+    rows: int
+    values: Mapping[str, str]
+    samples: tuple[Sample, ...]
+
+
+@dataclass(frozen=True)
+class SurveyOrder:
+    """Which rows of a list to compare, whatever variables may turn out to change most of the picture.
+
+    Attributes:
+        personal: variables that differ between rows.
+        by: of these, those by which the list can be divided.
+        cells: of the list; those of a row, in what `near` gives.
     """
 
     personal: tuple[str, ...]
-    samples: tuple[Variant, ...]
-    row_keys: tuple[str, ...]
-    rows: int
+    by: tuple[str, ...]
+    cells: tuple[OrderedCell, ...]
 
     def to_json(self) -> bytes:
         """Canonical, so that equal orders have one digest."""
-        samples = [
-            {"row_key": key, "values": dict(sample.values), "files": dict(sample.files)}
-            for key, sample in zip(self.row_keys, self.samples, strict=True)
+        cells = [
+            {
+                "rows": str(cell.rows),
+                "samples": [_sample_json(sample) for sample in cell.samples],
+                "values": dict(cell.values),
+            }
+            for cell in self.cells
         ]
-        return keys.canonical_json(
-            {"personal": list(self.personal), "rows": str(self.rows), "samples": samples}
-        )
+        return keys.canonical_json({"by": list(self.by), "cells": cells, "personal": list(self.personal)})
+
+    @property
+    def row_keys(self) -> frozenset[str]:
+        """Of all samples."""
+        return frozenset(sample.row_key for cell in self.cells for sample in cell.samples)
+
+    def part(self, values: Mapping[str, str], shared: Collection[str] = ()) -> Part | None:
+        """The rows that agree with one in its own names and in `shared`; None: the list is not divided so.
+
+        Args:
+            values: of the row.
+            shared: variables that change most of the picture.
+        """
+        names = (*OWN_NAMES, *shared)
+        cells = [cell for cell in self.cells if _agree(cell.values, values, names)]
+        if not cells or not set(shared) <= set(self.by):
+            return None
+        personal = tuple(name for name in self.personal if name not in shared)
+        chooser = SampleChooser(personal)
+        for cell in cells:
+            for sample in cell.samples:
+                chooser.look_at(sample)
+        samples = tuple(sample.variant for sample in chooser.samples())
+        return Part(samples, personal, sum(cell.rows for cell in cells))
+
+    def near(self, values: Mapping[str, str]) -> SurveyOrder:
+        """The order without the samples that cannot matter to a row: its `part` is the same, whatever
+        variables it is asked for.
+        """
+        whole = self.part(values)
+        chosen = {id(variant) for variant in whole.samples} if whole is not None else set()
+        cells = []
+        for cell in self.cells:
+            # A part by some variables has cells that agree with the row in all of these, so at least in one.
+            near = any(cell.values[name] == values.get(name) for name in self.by)
+            samples = tuple(one for one in cell.samples if near or id(one.variant) in chosen)
+            cells.append(replace(cell, samples=samples))
+        return replace(self, cells=tuple(cells))
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that may share a plan.
+
+    Attributes:
+        samples: to be compared, the two most different first.
+        personal: variables that differ between them.
+        rows: how many there are.
+    """
+
+    samples: tuple[Variant, ...]
+    personal: tuple[str, ...]
+    rows: int
+
+
+def _agree(one: Mapping[str, str], other: Mapping[str, str], names: Iterable[str]) -> bool:
+    return all(one.get(name) == other.get(name) for name in names)
+
+
+def _sample_json(sample: Sample) -> dict[str, object]:
+    variant = sample.variant
+    return {"files": dict(variant.files), "row_key": sample.row_key, "values": dict(variant.values)}
 
 
 def parse_order(data: bytes) -> SurveyOrder:
@@ -60,19 +142,27 @@ def parse_order(data: bytes) -> SurveyOrder:
         InputError: it is none.
     """
     try:
-        found = json.loads(data)
-        samples = found["samples"]
-        return SurveyOrder(
-            tuple(map(str, found["personal"])),
-            tuple(Variant(values=dict(one["values"]), files=dict(one["files"])) for one in samples),
-            tuple(str(one["row_key"]) for one in samples),
-            int(found["rows"]),
-        )
+        return _read_order(json.loads(data))
     except (ValueError, TypeError, KeyError) as exc:
         raise InputError(
             "What says which rows to compare is damaged. Run `framepress enqueue` again.",
             rule="order-damaged",
         ) from exc
+
+
+def _read_order(found: Mapping[str, Any]) -> SurveyOrder:
+    by = tuple(map(str, found["by"]))
+    cells = tuple(
+        OrderedCell(int(cell["rows"]), dict(cell["values"]), tuple(map(_read_sample, cell["samples"])))
+        for cell in found["cells"]
+    )
+    if not all(set(by) <= set(cell.values) for cell in cells):
+        raise ValueError("a cell that does not say in what its rows agree")
+    return SurveyOrder(tuple(map(str, found["personal"])), by, cells)
+
+
+def _read_sample(found: Mapping[str, Any]) -> Sample:
+    return Sample(str(found["row_key"]), Variant(dict(found["values"]), dict(found["files"])))
 
 
 def order_name(run: str, digest: str) -> str:
@@ -114,8 +204,8 @@ def remove_orders(blobs: Blobs, run: str, row_keys: Sequence[str]) -> int:
         try:
             known = parse_order(data).row_keys
         except InputError:
-            known = tuple(row_keys)
-        if set(known) & set(row_keys):
+            known = frozenset(row_keys)
+        if known & set(row_keys):
             blobs.delete(facts.name)
             removed += 1
     return removed

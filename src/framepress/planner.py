@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from framepress.errors import EnvironmentFault, InternalError, PlanWrong
-from framepress.groups import VOIDS_MAX, Group, Groups
+from framepress.group import Group
+from framepress.groups import Groups
 from framepress.ledger_rows import BOUND, LedgerRow
 from framepress.shelf import void, voided
 from framepress.survey_looks import VERIFIED
@@ -58,24 +59,14 @@ class Planner:
         if self._batch.request.reuse == "off" or self._batch.pieces is None:
             return None
         group = self._group(row)
-        if group.state not in ("unknown", "unplanned"):
+        if not group.is_open:
             return None
         assert self._groups is not None
-        find = group.state == "unknown" and not group.voids
-        helped = not find and self._batch.request.workers > 1
-        samples = tuple(group.samples)
-        task = SurveyTask(
-            samples,
-            self._groups.personal,
-            fresh=not find,
-            find=find,
-            helped=helped,
-            bands=self._batch.request.reuse == "bands",
-        )
-        group.state = "surveying"
+        request = self._batch.request
+        task = group.survey(self._groups.personal, bands=request.reuse == "bands", helped=request.workers > 1)
         self._surveying[id(task)] = group
-        if helped:
-            self._help.append(PlainFramesTask(samples[:VERIFIED]))
+        if task.helped:
+            self._help.append(PlainFramesTask(task.samples[:VERIFIED]))
         self._batch.told_phase("planning")
         return task
 
@@ -114,12 +105,9 @@ class Planner:
             raise InternalError(f"A worker answered a survey with {type(reply).__name__}.")
         elif isinstance(reply.error, EnvironmentFault):
             raise reply.error
-        elif reply.error.retryable and group.failures + 1 < self._batch.request.limits.attempts_max:
-            group.failures += 1
-            group.state = "unknown"
         else:
-            # A row that cannot be rendered says so itself; a survey is no reason to fail any.
-            group.give_up(f"its survey failed: {reply.error.message}")
+            error, limits = reply.error, self._batch.request.limits
+            group.survey_failed(error.message, retryable=error.retryable, attempts_max=limits.attempts_max)
         self._batch.told_phase("rendering")
         waiting, self._waiting = self._waiting, []
         return waiting
@@ -135,9 +123,7 @@ class Planner:
                 for one in self._groups:
                     one.learn(answer)
             return
-        group.learn(answer)
-        if self.is_void(group.plan):
-            group.give_up("its plan was wrong, and a new survey led to the same one")
+        group.learn(answer, frozenset(self._void))
 
     # ---- plans that are wrong -------------------------------------------------------------------
 
@@ -154,17 +140,11 @@ class Planner:
         void(self._batch.open_pieces(), error.plan, error.message)
         self._batch.refuse(error.plan)
         self._again.append(error.plan)
-        group.voids += 1
         self._batch.note(
             f"Row {row.number} shows that the plan of its group is wrong: {error.message} What was made "
             "by that plan is rendered again and replaced."
         )
-        if group.voids > VOIDS_MAX:
-            group.give_up(f"{group.voids} plans of its group were wrong, the last because: {error.message}")
-            return
-        # The row that did not fit is compared on every frame this time.
-        group.samples.insert(1, Variant(values=row.values, files=row.files))
-        group.state, group.plan = "unknown", None
+        group.plan_was_wrong(Variant(values=row.values, files=row.files), error)
 
     def _made_wrong(self) -> Iterator[Todo]:
         """Rows of this run that were made by a plan that was given up since."""

@@ -24,8 +24,7 @@ from framepress.browser import remove_folders_of
 from framepress.cache_options import open_if_usable
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
-from framepress.ordered_rows import OrderedRows
-from framepress.plan import Plan
+from framepress.ordered_rows import OrderedRows, do_survey
 from framepress.preflight.bench import PreflightBench
 from framepress.preflight.tasks import BasisTask, InspectTask, ShotTask
 from framepress.provenance import Demands
@@ -44,7 +43,6 @@ from framepress.tasks import (
     SegmentsDone,
     SegmentTask,
     StillTask,
-    Surveyed,
     SurveyTask,
     Task,
     WorkerConfig,
@@ -77,7 +75,10 @@ class Worker:
         self.renderer = Renderer(
             composition, config.settings, config.limits, config.browser, pieces, config.remote
         )
-        self._ordered = OrderedRows(self.renderer, pieces, self._survey_beat) if pieces is not None else None
+        self._ordered: OrderedRows | None = None
+        if pieces is not None:
+            tries = config.limits.attempts_max
+            self._ordered = OrderedRows(self.renderer, pieces, self._survey_beat, tries)
         self._preflight = PreflightBench(self.renderer, self._beat)
         # While the store works, this thread waits for it and sends nothing.
         self._store = BeatingStore(
@@ -121,18 +122,7 @@ class Worker:
                 encoded = renderer.encode(clip, [range(*gop) for gop in task.gops], self._beat)
                 return SegmentsDone(encoded, renderer.stateful(), time.perf_counter() - began)
             case SurveyTask():
-                began = time.perf_counter()
-                key, found, stored = renderer.survey(
-                    task.samples,
-                    task.personal,
-                    self._survey_beat,
-                    fresh=task.fresh,
-                    find=task.find,
-                    helped=task.helped,
-                    bands=task.bands,
-                )
-                known = found.digest if isinstance(found, Plan) else found
-                return Surveyed(key, known, stored, time.perf_counter() - began)
+                return do_survey(renderer, task, self._survey_beat)
             case PlainFramesTask():
                 renderer.keep_plain_frames(task.samples, self._survey_beat)
                 return Kept()

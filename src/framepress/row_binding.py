@@ -11,6 +11,7 @@ from framepress import variants
 from framepress.composition import Composition
 from framepress.errors import RowsError, RowValueError, UsageError
 from framepress.ledger import Ledger
+from framepress.ledger_rows import BoundRow
 from framepress.names import check_out_name, format_out_name, safe_name
 from framepress.remote_source import RemoteSource
 from framepress.rows import BadRow, Row, RowSource
@@ -124,20 +125,15 @@ def bind_rows(
     # One transaction for all would grow with the list, in memory and on the disk.
     while window := list(islice(rows, BIND_ROWS)):
         with ledger.batch():
-            for row in window:
+            bound: list[BoundRow] = []
+            for number, line, raw in window:
                 on_row()
-                _bind_row(ledger, binder, *row)
+                try:
+                    bound.append(binder.bind(number, line, raw))
+                except RowValueError as error:
+                    ledger.reject(number, error.record(), id=binder.id_of(number, raw))
+            ledger.bind_all(bound)
     binder.tell_fallbacks(on_note)
-
-
-def _bind_row(ledger: Ledger, binder: _RowBinder, number: int, line: int, raw: dict[str, object]) -> None:
-    try:
-        bound = binder.bind(number, line, raw)
-    except RowValueError as error:
-        ledger.reject(number, error.record(), id=binder.id_of(number, raw))
-        return
-    variant = bound.variant
-    ledger.bind(number, key=bound.key, id=bound.id, out=bound.out, values=variant.values, files=variant.files)
 
 
 _Raw = tuple[int, int, dict[str, object]]
@@ -153,14 +149,6 @@ def _fetched(rows: Iterator[_Raw], binder: _RowBinder, remote: RemoteSource | No
     while window := list(islice(rows, FETCH_ROWS)):
         remote.fetch_all(address for _, _, raw in window for address in binder.wanted(raw))
         yield from window
-
-
-@dataclass(frozen=True)
-class _Bound:
-    key: str
-    id: str
-    out: str
-    variant: variants.Variant
 
 
 class _RowBinder:
@@ -225,11 +213,12 @@ class _RowBinder:
         column = self._options.id_column
         return (_text(raw.get(column)) if column is not None else "") or str(number)
 
-    def bind(self, number: int, line: int, raw: Mapping[str, object]) -> _Bound:
+    def bind(self, number: int, line: int, raw: Mapping[str, object]) -> BoundRow:
         place = self._place(line)
         variant = self._binder.bind(raw, place=place, row_number=number)
         key = variants.row_key_of(self._composition, variant, self._settings)
-        return _Bound(key, self.id_of(number, raw), self._out(number, place, raw, key), variant)
+        out = self._out(number, place, raw, key)
+        return BoundRow(number, key, self.id_of(number, raw), out, variant.values, variant.files)
 
     def _out(self, number: int, place: str, raw: Mapping[str, object], key: str) -> str:
         named = _text(raw.get(OUT_COLUMN))

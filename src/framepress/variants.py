@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from framepress import keys
@@ -135,10 +135,21 @@ def row_key_of(composition: Composition, variant: Variant, settings: RenderSetti
                 "--locale: there is no such locale; expected one such as de-DE.", rule="locale"
             ) from error
     facts = composition.facts(variant.values)
-    width, height = scaled_size(facts.width, facts.height, settings.scale)
-    described: dict[str, object] = dict(settings)
-    del described["scale"]
-    described |= {"width": width, "height": height, "fps": settings.fps or facts.fps or FPS_DEFAULT}
+    described = _described(settings, facts.width, facts.height, facts.fps)
     return keys.row_key(
         composition=composition.digest, values=variant.values, files=variant.files, settings=described
     )
+
+
+@lru_cache(maxsize=64)
+def _described(settings: RenderSettings, width: int, height: int, fps: Fraction | None) -> bytes:
+    """The settings of a row key in canonical bytes. Most rows of a list share size and rate.
+
+    Args:
+        width, height, fps: as composed.
+    """
+    width, height = scaled_size(width, height, settings.scale)
+    described: dict[str, object] = dict(settings)
+    del described["scale"]
+    described |= {"width": width, "height": height, "fps": settings.fps or fps or FPS_DEFAULT}
+    return keys.canonical_json(described)

@@ -5,7 +5,7 @@ nothing and waits for nothing, so that it can always extend a lease. In this ord
 
     receive, prepare         `receiver`, in a thread
     render, check, publish   in the slot's process, by conditional put
-    record                   batched, beside the clips
+    record                   batched, beside the clips (`row_endings`)
     ack                      only after the record is there
 
 Killed anywhere, the job comes again, and whoever gets it finds the clip if it was published. So a row has its
@@ -16,31 +16,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
-from framepress.blobs import open_blobs
 from framepress.breaker import Breaker
-from framepress.errors import (
-    BrowserMissing,
-    FramepressError,
-    FrameTimeout,
-    QueueUnavailable,
-    StorageFault,
-    StoreUnavailable,
-)
-from framepress.intake import Intake, Prepared, WrongEnvironment
+from framepress.errors import FrameTimeout, QueueUnavailable, StorageFault
+from framepress.intake import Intake, Prepared
 from framepress.messages import Message
-from framepress.orders import put_void
 from framepress.queue.base import JobQueue, Lease
-from framepress.queue.policy import Dead
 from framepress.receiver import Arrival, Away, Receiver, Unfit, wait_for_end
-from framepress.results import RowResult
-from framepress.run_records import PLAIN_RUN, RecordWriter
+from framepress.row_endings import Log, RowEndings
+from framepress.row_outcomes import Observer, RowOutcomes
 from framepress.slots import Recycling, Slot
-from framepress.tasks import Failed, PlanGivenUp
 
 #: Seconds between two looks at what the slots do.
 TICK_S = 0.05
@@ -48,29 +35,8 @@ TICK_S = 0.05
 #: A lease is extended at this part of its length. Twice it may fail before the lease is lost.
 EXTEND_PART = 1 / 3
 
-#: Seconds that records wait for others at most. A row's ack waits as long; a kill meanwhile costs one look.
-RECORD_S = 1.0
-
-#: Errors that say nothing about the row, but that something it needs is away or full.
-INFRASTRUCTURE = (StoreUnavailable, QueueUnavailable, StorageFault)
-
-#: Rows in a row for which no browser started, after which the worker ends.
-BROWSERLESS_MAX = 3
-
 #: Looks into the queue that have to find nothing before it counts as empty, where counts are approximate.
 EMPTY_LOOKS = 2
-
-Log = Callable[..., None]
-
-
-class Observer:
-    """Is told what happens; the default does nothing. See `metrics`."""
-
-    def row_ended(self, status: str, result: RowResult | None) -> None:
-        """A row ended: done, stored, dead, retry, given-back or lost."""
-
-    def tick(self, busy: int, queue: JobQueue) -> None:
-        """Called all the time."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +55,6 @@ class WorkerOptions:
     job_limit_s: float = 1800.0
     until_empty: bool = False
     recycling: Recycling = field(default_factory=Recycling)
-
-
-@dataclass
-class _Ending:
-    """A row that has its record, or will have it with the next flush; its ack waits for that."""
-
-    lease: Lease
-    writer: RecordWriter
-    facts: Mapping[str, Any]
-    extended_at: float
 
 
 class FleetWorker:
@@ -128,18 +84,14 @@ class FleetWorker:
         self._receiver = Receiver(queue, intake, self._woken.set)
         self._slots = [Slot(number, options.recycling) for number in range(1, options.slots + 1)]
         self._ready: list[Prepared] = []
-        self._writers: dict[tuple[str, str], RecordWriter] = {}
-        self._endings: list[_Ending] = []
-        self._flushed_at = 0.0
-        self._flush_again_at = 0.0
+        self._endings = RowEndings(queue, log)
+        self._outcomes = RowOutcomes(queue, intake, self._endings, self._breaker, self._observer, log)
         self._wanted = 0
         self._stops = 0
         self._stop_at: float | None = None
-        self._fault: FramepressError | None = None
         self._extend_again_at = 0.0
         self._empty_at = 0.0
         self._empty_looks = 1 if queue.knows_ids else EMPTY_LOOKS
-        self._browserless = 0
 
     def stop(self) -> None:
         """The first call: end what is in work, within the grace. The second: give everything back now."""
@@ -161,12 +113,12 @@ class FleetWorker:
             self._give_all_back()
             wait_for_end(self._receiver, 10.0)
             self._give_all_back()
-            self._flush(last=True)
+            self._endings.flush(last=True)
             with ThreadPoolExecutor(len(self._slots)) as pool:
                 list(pool.map(Slot.close, self._slots))
             self._intake.close()
-        if self._fault is not None:
-            raise self._fault
+        if self._outcomes.fault is not None:
+            raise self._outcomes.fault
 
     # ---- the loop -------------------------------------------------------------------------------
 
@@ -177,16 +129,15 @@ class FleetWorker:
             self._arrived(arrival)
         for slot in self._slots:
             for job, reply in slot.replies():
-                self._ended(job, reply)
+                self._outcomes.ended(job, reply)
         self._start_ready()
         self._want()
         self._keep_leases()
-        if self._endings and time.monotonic() - self._flushed_at >= RECORD_S:
-            self._flush()
+        self._endings.flush_if_due()
         self._observer.tick(self._busy, self._queue)
 
     def _finished(self) -> bool:
-        if self._stops or self._fault is not None:
+        if self._stops or self._outcomes.fault is not None:
             if self._stop_at is None:
                 self._stop_at = time.monotonic() + self._options.grace_s
                 self._receiver.stop()
@@ -213,7 +164,7 @@ class FleetWorker:
 
     def _want(self) -> None:
         """Ask for as many jobs as there are idle slots, and for none while the breaker is open."""
-        if self._stops or self._fault is not None:
+        if self._stops or self._outcomes.fault is not None:
             return
         free = len(self._slots) - self._busy - len(self._ready) - self._wanted
         for _ in range(free):
@@ -228,11 +179,11 @@ class FleetWorker:
             return
         self._wanted -= 1
         if isinstance(arrival, Unfit):
-            self._failed(arrival.lease, arrival.message, arrival.error)
+            self._outcomes.failed(arrival.lease, arrival.message, arrival.error)
         elif self._too_often(arrival.lease, arrival.message):
             pass
         elif arrival.stored is not None:
-            self._done(arrival.lease, arrival.message, arrival.store, arrival.stored)
+            self._outcomes.done(arrival.lease, arrival.message, arrival.store, arrival.stored)
         else:
             self._ready.append(arrival)
 
@@ -240,7 +191,7 @@ class FleetWorker:
         if not self._queue.policy.delivered_too_often(lease.deliveries):
             return False
         record = self._queue.policy.too_often_record(lease.deliveries)
-        self._settle(lease, message, record, retryable=False)
+        self._outcomes.settle(lease, message, record, retryable=False)
         return True
 
     def _start_ready(self) -> None:
@@ -272,10 +223,7 @@ class FleetWorker:
                 elif now - slot.extended_at >= lease_s:
                     # Hung, or this process was stopped: somebody else may have it by now.
                     self._lost(slot)
-            for ending in self._endings:
-                if now - ending.extended_at >= lease_s * EXTEND_PART:
-                    self._queue.extend(ending.lease)
-                    ending.extended_at = now
+            self._endings.extend(now, lease_s * EXTEND_PART)
         except (QueueUnavailable, StorageFault) as error:
             self._log("queue-away", message=error.message)
             self._extend_again_at = now + 1.0
@@ -289,7 +237,7 @@ class FleetWorker:
             f"The row took longer than {limit_s:g} s and was stopped. Shorten the clip or raise --job-limit.",
             rule="job-limit",
         )
-        self._failed(job.lease, job.message, error)
+        self._outcomes.failed(job.lease, job.message, error)
 
     def _lost(self, slot: Slot) -> None:
         assert slot.job is not None
@@ -303,196 +251,7 @@ class FleetWorker:
         slot.abandon()
         self._breaker.untaken()
 
-    # ---- a row ends -----------------------------------------------------------------------------
-
-    def _ended(self, job: Prepared, reply: RowResult | PlanGivenUp | Failed) -> None:
-        if isinstance(reply, PlanGivenUp):
-            self._plan_given_up(job, reply)
-        elif isinstance(reply, RowResult):
-            self._done(job.lease, job.message, job.store, reply)
-        else:
-            self._failed(job.lease, job.message, reply.error)
-
-    def _plan_given_up(self, job: Prepared, reply: PlanGivenUp) -> None:
-        """The row itself is right; those that were made by the plan are not to be trusted any more."""
-        self._log(
-            "plan-wrong",
-            id=job.task.id,
-            run=job.message.run,
-            plan=reply.plan,
-            message=reply.reason,
-            next="`framepress enqueue` again sends the rows that were made by this plan once more",
-        )
-        try:
-            put_void(open_blobs(job.store), reply.plan, reply.reason)
-        except (StoreUnavailable, StorageFault) as error:
-            # Without the mark nobody would know: the row is done once more, and finds the plan wrong again.
-            self._failed(job.lease, job.message, error)
-            return
-        self._intake.refuse(job.store, reply.plan)
-        self._done(job.lease, job.message, job.store, reply.result)
-
-    def _done(self, lease: Lease, message: Message, store: str, result: RowResult) -> None:
-        if self._breaker.is_open:
-            self._log("breaker-closed", next="rows are taken again")
-        self._breaker.ended(infrastructure=False)
-        self._browserless = 0
-        record = {
-            "status": "done",
-            **_names(lease, message, result.row_key),
-            "path": result.path,
-            "reuse": result.reuse,
-            "reason": result.reason,
-            "plan": result.plan,
-            "url": result.out,
-            "poster": result.poster,
-            "bytes": result.bytes,
-            "frames": result.frames,
-            "seconds": result.seconds.total,
-            "environment": result.environment,
-            "attempts": lease.failures + 1,
-        }
-        self._record(lease, message, store, record)
-        status = "stored" if result.path == "stored" else "done"
-        self._observer.row_ended(status, result)
-        self._log(
-            "row-done", id=record["id"], run=message.run, path=result.path, seconds=result.seconds.total
-        )
-
-    def _failed(self, lease: Lease, message: Message | None, error: FramepressError) -> None:
-        facts = {
-            "id": _id(lease, message),
-            "run": lease.job.run,
-            "rule": error.rule,
-            "message": error.message,
-        }
-        if isinstance(error, BrowserMissing | WrongEnvironment):
-            # The fault is this machine's: others may have the job at once. A browser that was killed while it
-            # started looks like one that does not start, so that has to happen again.
-            self._browserless += 1
-            if isinstance(error, WrongEnvironment) or self._browserless >= BROWSERLESS_MAX:
-                self._fault = self._fault or error
-            self._give_back(lease, 0.0)
-            self._breaker.untaken()
-        elif isinstance(error, INFRASTRUCTURE):
-            self._log("infrastructure", **facts, next="the row is given back, without counting a failure")
-            self._give_back(lease, self._queue.policy.delay_s(lease.deliveries))
-            self._count_infrastructure(lease)
-        elif error.rule == "worker-lost":
-            self._log("process-died", **facts, next="the row is given back, without counting a failure")
-            self._give_back(lease, 0.0)
-            self._breaker.untaken()
-        else:
-            self._breaker.untaken()
-            self._settle(lease, message, error.record(), retryable=error.retryable)
-
-    def _count_infrastructure(self, lease: Lease) -> None:
-        if self._breaker.ended(infrastructure=True):
-            self._log("breaker-open", next=f"no row is taken for {self._breaker.pause_s:.0f} s, then one")
-        if self._breaker.given_up and lease.job.run:
-            self._log(
-                "run-paused",
-                run=lease.job.run,
-                next="mend what is away, then `framepress resume`",
-            )
-            self._try(lambda: self._queue.pause(lease.job.run))
-
-    def _settle(
-        self, lease: Lease, message: Message | None, error: Mapping[str, Any], *, retryable: bool
-    ) -> None:
-        """A failure that counts: again later, or dead, with its record before the queue is told."""
-        decision = self._queue.policy.after_failure(lease.failures + 1, retryable=retryable)
-        if isinstance(decision, Dead):
-            self._bury(lease, message, error)
-            return
-        self._log(
-            "row-failed",
-            id=_id(lease, message),
-            run=lease.job.run,
-            rule=error["rule"],
-            message=error["message"],
-            next=f"failure {lease.failures + 1}; it is tried again",
-        )
-        self._observer.row_ended("retry", None)
-        self._try(lambda: self._queue.fail(lease, error, retryable=True))
-
-    def _bury(self, lease: Lease, message: Message | None, error: Mapping[str, Any]) -> None:
-        record = {
-            "status": "dead",
-            **_names(lease, message, message.row_key if message else None),
-            "error": dict(error),
-            "attempts": lease.failures + 1,
-        }
-        self._log(
-            "row-dead",
-            id=record["id"],
-            run=lease.job.run,
-            rule=error["rule"],
-            message=error["message"],
-            next="`framepress dead show`, then retry or drop",
-        )
-        self._observer.row_ended("dead", None)
-        try:
-            store = self._intake.store_of(message) if message is not None else self._intake.options.out
-            if store is not None:
-                writer = self._writer(store, message)
-                writer.add(record)
-                writer.flush()
-        except FramepressError as fault:
-            # A message that names no good store has no place for its record; the queue still has the job.
-            self._log("no-record", id=record["id"], run=lease.job.run, message=fault.message)
-            if isinstance(fault, INFRASTRUCTURE):
-                self._give_back(lease, self._queue.policy.delay_s(lease.deliveries))
-                return
-        self._try(lambda: self._queue.bury(lease, error))
-
-    def _record(self, lease: Lease, message: Message, store: str, record: Mapping[str, Any]) -> None:
-        writer = self._writer(store, message)
-        writer.add(record)
-        self._endings.append(_Ending(lease, writer, record, time.monotonic()))
-
-    def _writer(self, store: str, message: Message | None) -> RecordWriter:
-        run = (message.run if message else None) or PLAIN_RUN
-        if (store, run) not in self._writers:
-            self._writers[store, run] = RecordWriter(open_blobs(store), run)
-        return self._writers[store, run]
-
-    def _flush(self, *, last: bool = False) -> None:
-        """Write records, then tell the queue. What cannot be written now is tried again."""
-        now = time.monotonic()
-        if not last and now < self._flush_again_at:
-            return
-        try:
-            for writer in {id(ending.writer): ending.writer for ending in self._endings}.values():
-                writer.flush()
-        except (StoreUnavailable, StorageFault) as error:
-            self._log("records-wait", message=error.message, next="rows are acked once they are recorded")
-            self._flush_again_at = now + 2.0
-            return
-        self._flushed_at = now
-        endings, self._endings = self._endings, []
-        for index, ending in enumerate(endings):
-            try:
-                if not self._queue.ack(ending.lease):
-                    self._log(
-                        "ack-late",
-                        id=ending.facts["id"],
-                        run=ending.lease.job.run,
-                        next="the clip is stored, so the second delivery will skip it",
-                    )
-                self._queue.announce({**ending.facts, "run": ending.lease.job.run})
-            except (QueueUnavailable, StorageFault) as error:
-                self._log("queue-away", message=error.message)
-                if not last:
-                    self._endings = [*endings[index:], *self._endings]
-                    self._flush_again_at = now + 1.0
-                return
-
     # ---- giving back ----------------------------------------------------------------------------
-
-    def _give_back(self, lease: Lease, delay_s: float) -> None:
-        self._observer.row_ended("given-back", None)
-        self._try(lambda: self._queue.give_back(lease, delay_s))
 
     def _give_all_back(self) -> None:
         for slot in self._slots:
@@ -500,32 +259,10 @@ class FleetWorker:
                 lease = slot.job.lease
                 self._log("given-back", id=slot.job.task.id, run=slot.job.message.run)
                 slot.abandon()
-                self._give_back(lease, 0.0)
+                self._outcomes.give_back(lease, 0.0)
         for job in self._ready:
-            self._give_back(job.lease, 0.0)
+            self._outcomes.give_back(job.lease, 0.0)
         self._ready.clear()
         for arrival in self._receiver.arrivals():
             if isinstance(arrival, Prepared | Unfit):
-                self._give_back(arrival.lease, 0.0)
-
-    def _try(self, call: Callable[[], object]) -> None:
-        """Tell the queue something that it finds out by itself too, once the lease has run out."""
-        try:
-            call()
-        except (QueueUnavailable, StorageFault) as error:
-            self._log("queue-away", message=error.message)
-
-
-def _id(lease: Lease, message: Message | None) -> str:
-    return (message.id if message else None) or lease.job.id
-
-
-def _names(lease: Lease, message: Message | None, row_key: str | None) -> dict[str, Any]:
-    return {
-        "out": message.out if message else None,
-        "row_key": row_key,
-        "id": _id(lease, message),
-        "row": message.row if message else None,
-        "job": lease.job.id,
-        "at": round(time.time(), 3),
-    }
+                self._outcomes.give_back(arrival.lease, 0.0)

@@ -6,15 +6,20 @@ import os
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 
-from framepress.api import render_many
+from framepress.api import Options, render_many
 from framepress.browser import TEMP_PREFIX, remove_folder
+from framepress.cache import Cache
 from framepress.capacity import ARTICLE, Measured, advise, best_of, hours_for
 from framepress.cli import show
-from framepress.errors import UsageError
+from framepress.errors import RowFailure, UsageError
 from framepress.machine import WORKER_BYTES, read_machine
+from framepress.results import RowResult
+from framepress.rows import open_rows
 
 #: Seconds between two looks at the memory of all processes.
 LOOK_S = 0.2
@@ -43,48 +48,113 @@ def show_capacity(
     say(f"Here: {advice.workers} x framepress worker --workers {advice.rows_each}, by {advice.because}.")
     if measure is None or variants is None:
         return
-    measured = _measure(measure, variants, sample, max(1, round(machine.cpus)) * 2, browser)
+    with _Bench(measure, variants, sample, max(1, round(machine.cpus)) * 2, browser) as bench:
+        say(bench.warm_up())
+        measured = []
+        for last in bench.measure():
+            measured.append(last)
+            say(
+                f"{last.processes} at once: {last.clips} clips in {last.seconds:.1f} s, "
+                f"{last.clips_per_hour:,.0f} per hour, {last.memory_bytes / 1e6:,.0f} MB at the peak."
+            )
     best = best_of(measured)
-    say(f"More than {best.processes} at once no longer helps: {best.clips_per_hour:,.0f} clips per hour.")
-    hours = hours_for(rows, best.clips_per_hour)
+    if best is not measured[-1]:
+        say(f"More than {best.processes} at once no longer helps: {best.clips_per_hour:,.0f} clips per hour.")
+    else:
+        say(f"Best: {best.processes} at once, {best.clips_per_hour:,.0f} clips per hour.")
+    hours = hours_for(rows, best.clips_per_hour) + bench.survey_s / 3600
     money = f", {hours * price:,.2f} at {price:g} per hour" if price is not None else ""
-    say(f"{rows:,} rows: {hours:,.1f} hours on one such machine{money}.")
+    say(f"{rows:,} rows like these: {hours:,.1f} hours on one such machine{money}.")
 
 
-def _measure(composition: str, variants: str, sample: int, most: int, browser: str | None) -> list[Measured]:
-    measured: list[Measured] = []
-    processes = 1
-    while processes <= most:
-        folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-capacity-"))
-        peak = _Peak()
-        try:
-            with peak:
-                began = time.monotonic()
-                options = {"browser": browser} if browser is not None else {}
-                results = list(
-                    render_many(
-                        composition,
-                        variants,
-                        out_dir=folder,
-                        workers=processes,
-                        only_rows=f"1-{sample}",
-                        **options,  # type: ignore[arg-type]
-                    )
-                )
-                seconds = time.monotonic() - began
-        finally:
-            remove_folder(folder)
-        done = sum(result.status == "done" for result in results)
-        measured.append(Measured(processes, done, seconds, peak.memory_bytes))
-        last = measured[-1]
-        show.print_json(
-            f"{processes} at once: {done} clips in {seconds:.1f} s, {last.clips_per_hour:,.0f} per hour, "
-            f"{last.memory_bytes / 1e6:,.0f} MB at the peak."
+class _Bench:
+    """A sample of a list, rendered with more and more processes. A context manager: its folder is removed.
+
+    A long run compares rows once and has warm browsers; a short sample would mostly measure these. So what
+    rows share is made beforehand, and of every measurement only the time counts that came after as many rows
+    as there are processes.
+    """
+
+    def __init__(self, composition: str, variants: str, sample: int, most: int, browser: str | None) -> None:
+        self._composition, self._variants = composition, variants
+        self._sample, self._most = sample, most
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-capacity-"))
+        self._options: Options = {"cache_dir": self._folder / "cache"}
+        if browser is not None:
+            self._options["browser"] = browser
+        with open_rows(variants) as source:
+            self._rows = sum(1 for _ in islice(source, max(sample, 2 * most)))
+        self.survey_s = 0.0
+
+    def __enter__(self) -> _Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        remove_folder(self._folder)
+
+    def warm_up(self) -> str:
+        """Make what the rows share, and say what that took."""
+        [(took_s, result)] = self._results(1, 1)
+        reason = f" ({result.reason})" if result.reason else ""
+        if result.path == "plain":
+            return f"Each row is rendered by itself{reason}; the first took {took_s:.0f} s."
+        self.survey_s = max(0.0, took_s - result.seconds.total)
+        return (
+            f"Comparing {self._rows} rows and making what they share took {self.survey_s:.0f} s, once per "
+            "machine and template."
         )
-        if best_of(measured) is not last:
-            break
-        processes *= 2
-    return measured
+
+    def measure(self) -> Iterator[Measured]:
+        """More and more processes, as long as that helps."""
+        measured: list[Measured] = []
+        processes = 1
+        while processes <= self._most:
+            peak = _Peak()
+            # As many rows for each process, so that they end at about the same time.
+            each = max(2, -(-self._sample // processes))
+            with peak:
+                results = self._results(processes, processes * each)
+            ready_s = results[min(processes, len(results)) - 1][0]
+            counted, seconds = len(results) - processes, results[-1][0] - ready_s
+            if counted < 1:
+                counted, seconds = len(results), results[-1][0]
+            measured.append(Measured(processes, counted, seconds, peak.memory_bytes))
+            yield measured[-1]
+            if best_of(measured) is not measured[-1] or len(results) < processes * each:
+                return
+            processes *= 2
+
+    def _results(self, processes: int, count: int) -> list[tuple[float, RowResult]]:
+        """The first results of a run, each with the seconds until it came.
+
+        Raises:
+            RowFailure: a row cannot be rendered.
+        """
+        self._forget_own_pieces()
+        out = Path(tempfile.mkdtemp(dir=self._folder))
+        began, found = time.monotonic(), []
+        options: Options = {**self._options, "workers": processes}
+        results = render_many(
+            self._composition,
+            self._variants,
+            out_dir=out,
+            only_rows=f"1-{self._rows}",
+            **options,
+        )
+        with closing(results):
+            for result in islice(results, count):
+                if result.status != "done":
+                    message = (result.error or {}).get("message", "")
+                    raise RowFailure(f"Row {result.row} of the sample: {message}", rule="sample")
+                found.append((time.monotonic() - began, result))
+        return found
+
+    def _forget_own_pieces(self) -> None:
+        """Remove what an earlier measurement has made of these rows alone; a real run has other rows."""
+        with closing(Cache(self._folder / "cache")) as cache:
+            for kind in ("artifact", "segment", "band"):
+                for key in cache.keys(kind):
+                    cache.remove(kind, key)
 
 
 class _Peak:

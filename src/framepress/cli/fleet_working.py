@@ -17,10 +17,12 @@ from framepress.errors import UsageError
 from framepress.intake import Intake, IntakeOptions
 from framepress.queue import check_queue_url, open_queue
 from framepress.queue.policy import RetryPolicy
+from framepress.row_endings import Log
+from framepress.row_outcomes import Observer
 from framepress.settings import RunLimits
 from framepress.slots import Recycling
 from framepress.stores import open_store, place_option
-from framepress.worker import FleetWorker, Log, Observer, WorkerOptions
+from framepress.worker import FleetWorker, WorkerOptions
 from framepress.workshop import choice, run_limits, worker_count
 
 #: Seconds of the shortest lease: below, a browser that starts on a busy machine looks hung.
