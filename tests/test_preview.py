@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from framepress.poster import decode_rgb
+from framepress.preview.listed import ListSource
 from framepress.preview.model import PreviewModel, with_script
 from framepress.preview.server import PreviewServer
 from framepress.settings import RenderSettings
@@ -49,7 +50,7 @@ ROWS = [{"name": "Asha", "tier": "Gold"}, {"name": "Maximiliane-Theodora von Hoh
 def model(tmp_path: Path) -> PreviewModel:
     (tmp_path / "card.html").write_text(PAGE, encoding="utf-8")
     (tmp_path / "people.json").write_text(json.dumps(ROWS), encoding="utf-8")
-    return PreviewModel(tmp_path / "card.html", str(tmp_path / "people.json"), RenderSettings())
+    return PreviewModel(tmp_path / "card.html", ListSource(str(tmp_path / "people.json")), RenderSettings())
 
 
 @pytest.fixture

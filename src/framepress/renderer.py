@@ -40,7 +40,7 @@ from framepress.references import is_remote
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
-from framepress.site import Site
+from framepress.site import Served, Site
 from framepress.store import ANY_WILL_DO, Store
 from framepress.streams import AudioTrack
 from framepress.survey import Survey
@@ -164,6 +164,10 @@ class Renderer:
         self.warm.drop()
         self._video_files.close()
         remove_folder(self.folder)
+
+    def served(self, path: str, digest: str) -> Served | None:
+        """A file that a row refers to (`Variant.files`), as its page gets it; None: it is gone."""
+        return self._site.read_remote(digest) if is_remote(path) else self._site.read(path)
 
     # ---- a whole row ----------------------------------------------------------------------------
 

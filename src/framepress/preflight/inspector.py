@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from framepress.errors import FramepressError, InputError, PageError
-from framepress.picture_files import is_broken
 from framepress.preflight.backdrop import Pixels, low_contrast
 from framepress.preflight.basis import Basis
 from framepress.preflight.facts import Box, TextFact, overlap
@@ -17,6 +14,7 @@ from framepress.preflight.judge import Judged, about, judge, known_of
 from framepress.preflight.rules import Finding, RowReport, finding
 from framepress.preflight.scripts import has_emoji
 from framepress.preflight.small_page import SmallPage
+from framepress.remote_addresses import canonical_address
 from framepress.renderer import Renderer
 from framepress.variants import Variant
 
@@ -37,6 +35,8 @@ class Inspector:
         self._glyphs = GlyphBook()
         #: What is behind text with the defaults, per frame.
         self._grounds: dict[int, Pixels] = {}
+        #: Digest of a file of rows -> whether it is no whole picture.
+        self._broken: dict[str, bool] = {}
         self._known = [known_of(layout, basis.causes) for layout in basis.layouts]
 
     def inspect(self, row: int, variant: Variant) -> RowReport:
@@ -81,12 +81,19 @@ class Inspector:
         composition = self._renderer.composition
         for name, declaration in composition.declarations.items():
             value = variant.values.get(name, "")
-            if declaration.type == "image" and value in variant.files:
-                path = composition.folder / value
-                if _is_broken(path):
-                    yield finding(
-                        "image-broken", "the file ends too early, or is no picture", row=row, field=name
-                    )
+            path = canonical_address(value) or value
+            if declaration.type != "image" or path not in variant.files:
+                continue
+            if self._is_broken(path, variant.files[path]):
+                yield finding(
+                    "image-broken", "the file ends too early, or is no picture", row=row, field=name
+                )
+
+    def _is_broken(self, path: str, digest: str) -> bool:
+        if digest not in self._broken:
+            served = self._renderer.served(path, digest)
+            self._broken[digest] = served is not None and served.broken
+        return self._broken[digest]
 
     # ---- characters -----------------------------------------------------------------------------
 
@@ -187,14 +194,6 @@ def _note_widths(judged: Judged, widths: dict[str, float]) -> None:
         size = before.size if before is not None else text.size
         for name in judged.causes.texts.get(text.place, ()):
             widths[name] = max(widths.get(name, 0.0), text.width * size / max(text.size, 1.0))
-
-
-def _is_broken(path: Path) -> bool:
-    kind = mimetypes.guess_type(path.name)[0] or ""
-    try:
-        return is_broken(path.read_bytes(), kind)
-    except OSError:
-        return False
 
 
 def _failure(row: int, error: FramepressError) -> Finding:

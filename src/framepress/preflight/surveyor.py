@@ -51,8 +51,10 @@ class Surveyor:
         before, pictures = self._looks(frames, pictures=True)
         stateful = bool(self._page.page.stateful)
         layouts = tuple(layout for layout, _ in before)
+        # Before other values are tried: one with which the page fails leaves no page to ask.
+        names = self._names(layouts)
         causes, idle = self._causes(request, frames, before, pictures)
-        causes = replace(causes, names=self._names(layouts))
+        causes = replace(causes, names=names)
         basis = Basis(
             default=request.default,
             frames=frames,

@@ -21,10 +21,11 @@ from framepress.preview.model import PreviewModel, message_of
 #: Bytes of a request.
 BODY_BYTES_MAX = 8 << 20
 
-#: What the composition may load: its folder. What is ours asks for nothing else either.
+#: What the composition may load: its folder, and pictures of hosts that were allowed. What is ours asks for
+#: nothing else either.
 POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob:; "
-    "frame-ancestors 'self'; form-action 'none'"
+    "img-src 'self' data: blob: {hosts}; frame-ancestors 'self'; form-action 'none'"
 )
 
 
@@ -152,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Content-Type": kind,
             "Content-Length": len(body),
             "Cache-Control": "no-store",
-            "Content-Security-Policy": POLICY,
+            "Content-Security-Policy": POLICY.format(hosts=_hosts(self.model)),
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Resource-Policy": "same-origin",
@@ -167,6 +168,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
         self.close_connection = True
+
+
+def _hosts(model: PreviewModel) -> str:
+    """The hosts that may be asked for pictures, as a policy names them."""
+    if model.remote is None:
+        return ""
+    sources = []
+    for rule in model.remote.options.rules:
+        host = f"[{rule.host}]" if ":" in rule.host else rule.host
+        place = f"{'*.' if rule.below else ''}{host}{f':{rule.port}' if rule.port else ''}"
+        sources += [f"https://{place}", *([f"http://{place}"] if rule.private else [])]
+    return " ".join(sources)
 
 
 def _shell() -> bytes:

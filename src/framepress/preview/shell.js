@@ -297,7 +297,7 @@ async function row(index) {
   // An empty cell takes the fallback, as it does in a run.
   state.values = found.values;
   state.rowFindings = found.findings;
-  byId("row").textContent = `row ${found.row} of ${count.toLocaleString("en")}`;
+  byId("row").textContent = [`row ${found.row} of ${count.toLocaleString("en")}`, found.id].filter(Boolean).join(" · ");
   fillForm();
   await show(state.values);
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -21,9 +21,6 @@ CHUNK = 12
 
 #: Seconds between two looks at the workers.
 WAIT_S = 0.5
-
-#: Called with what is being done, how much of it is done, and how much there is.
-Beat = Callable[[str, int, int], None]
 
 
 class Crew:
