@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from framepress.poster import decode_rgb
+from framepress.preflight.first_script import FirstScript, with_script
 from framepress.preview.listed import ListSource
-from framepress.preview.model import PreviewModel, with_script
+from framepress.preview.model import PreviewModel
 from framepress.preview.server import PreviewServer
 from framepress.settings import RenderSettings
 from plain_browser import PlainPage, plain_page
@@ -85,6 +86,9 @@ def test_an_empty_cell_takes_the_fallback_and_the_script_stands_first(model: Pre
     name, _, path = page["path"].removeprefix("/c/").partition("/")
     served = model.file(name, path)
     assert served is not None and b"<head><script>(() =>" in served.body and b"friend" in served.body
+    first = FirstScript("1")
+    assert first.put_into("<p><head>x") == "<p><head><script>1</script>x"
+    assert first.put_into("<p>y<head>x") == "<p>y<head><script>1</script>x"
     assert with_script("<p>x", "1") == "<script>1</script><p>x"
     assert with_script("<!doctype html><p>x", "1") == "<!doctype html><script>1</script><p>x"
 

@@ -13,6 +13,7 @@ from framepress.errors import RowFailure
 from framepress.preflight.backdrop import Pixels
 from framepress.preflight.basis import Basis, BasisRequest
 from framepress.preflight.facts import Layout
+from framepress.preflight.framed_page import why_not_framed
 from framepress.preflight.judge import Causes, Judged, judge
 from framepress.preflight.moments import key_frames, looked_at, rests
 from framepress.preflight.rules import Finding, finding
@@ -35,6 +36,7 @@ class Surveyor:
     """
 
     def __init__(self, renderer: Renderer, size: tuple[int, int]) -> None:
+        self._composition = renderer.composition
         self._page = SmallPage(renderer)
         self._size = size
 
@@ -64,6 +66,7 @@ class Surveyor:
             layouts=layouts,
             causes=causes,
             stateful=stateful,
+            unframed="its page must be stepped" if stateful else why_not_framed(self._composition),
         )
         return replace(basis, findings=(*_template_findings(basis), *idle))
 

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from framepress import runtime, variants
 from framepress.composition import Composition, load_composition
 from framepress.declarations import LOCALE_NAME
 from framepress.errors import FramepressError, RowValueError
-from framepress.html_parts import Kind
-from framepress.html_scan import scan
+from framepress.picture_files import picture_size
 from framepress.preflight.facts import read_layout
+from framepress.preflight.first_script import with_script
 from framepress.preflight.judge import Causes, Judged, judge
 from framepress.preflight.rules import RULES
 from framepress.preflight.values import check_row
@@ -184,8 +185,8 @@ class PreviewModel:
         """
         size = int(told["size"][0]), int(told["size"][1])
         judged = Judged(
-            read_layout(dict(told["layout"]), size),
-            read_layout(dict(told["base"]), size) if told.get("base") else None,
+            read_layout(dict(told["layout"]), size, self._picture_size),
+            read_layout(dict(told["base"]), size, self._picture_size) if told.get("base") else None,
             Causes(names=dict(told.get("names") or {})),
             dict(told["values"]),
             None,
@@ -204,6 +205,14 @@ class PreviewModel:
         ]
 
     # ---- inside ---------------------------------------------------------------------------------
+
+    def _picture_size(self, url: str) -> tuple[int, int] | None:
+        """Pixels of a file below the composition's folder, by an address under which a page asked for it."""
+        path = unquote(urlsplit(url).path)
+        if not path.startswith("/c/"):
+            return None
+        served = self._fresh().site.read(path.removeprefix("/c/").partition("/")[2])
+        return picture_size(served.body) if served is not None else None
 
     def _fresh(self) -> _Loaded:
         version = self.version()
@@ -252,19 +261,6 @@ class PreviewModel:
         column = loaded.listed.table.columns.get(self._binder(loaded).column_of.get(name, ""))
         number = (column.longest if longest else column.shortest)[1] if column is not None else 0
         return next((index for index, row in enumerate(loaded.listed.rows) if row.number == number), None)
-
-
-def with_script(html: str, script: str) -> str:
-    """A document whose first script is this one.
-
-    It stands at the beginning of the head, or else behind the document type, which must stay in front.
-    """
-    assert "</script" not in script.lower() and "<!--" not in script
-    page = scan(html)
-    head = next((tag.end for tag in page.tags if tag.name == "head"), None)
-    if head is None:
-        head = next((region.end for region in page.regions if region.kind is Kind.DOCTYPE), 0)
-    return f"{html[:head]}<script>{script}</script>{html[head:]}"
 
 
 def message_of(error: FramepressError) -> dict[str, Any]:

@@ -47,6 +47,7 @@ def proof_document(proof: Proof, identity: Identity, *, show_values: bool) -> di
         },
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "moments": [round(proof.basis.time_s(frame), 3) for frame in proof.basis.frames],
+        "laid_out": {"in_frames": proof.basis.unframed is None, "because": proof.basis.unframed},
         "counts": {severity: proof.count(severity) for severity in SEVERITIES},
         "findings": [
             _finding(proof, one) | ({"value": _value(proof, one)} if show_values else {})

@@ -74,9 +74,14 @@ def _errors(batch: Batch, browser: BrowserOptions, workers: int, on_progress: Be
             on_progress("looking at the template", 0, 0)
             # What a variable changes is needed for the messages only; columns without effect are not.
             basis = crew.basis(gatherer.request(gatherer.default()), gatherer.first())
-            rows = ((row.number, Variant(row.values, row.files)) for row in batch.ledger.iter_rows(BOUND))
-            for done, report in enumerate(crew.inspect(basis, rows), start=1):
-                on_progress("laying out", done, gathered.rows)
+            inspection = crew.inspect(
+                basis,
+                lambda: (
+                    (row.number, Variant(row.values, row.files)) for row in batch.ledger.iter_rows(BOUND)
+                ),
+                lambda done: on_progress("laying out", done, gathered.rows),
+            )
+            for report in inspection.reports:
                 found += report.findings
     finally:
         remove_folder(out)

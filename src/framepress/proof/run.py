@@ -6,7 +6,7 @@ list -> ledger in a temporary folder -> columns and values -> every row laid out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from framepress.preflight.rules import SEVERITIES, Finding
 from framepress.proof.drawings import Drawings
 from framepress.proof.found import Proof, ProofRequest, ShownRow
 from framepress.proof.gather import Gathered, Gatherer
-from framepress.proof.work import Crew
+from framepress.proof.work import Crew, Inspection
 from framepress.renderer import RowTask
 from framepress.rows import list_name
 from framepress.variants import Variant
@@ -76,23 +76,27 @@ class Proofer:
             self._beat("looking at the template", 0, 0)
             wanted = replace(gatherer.request(gatherer.default()), at=self.request.at)
             basis = crew.basis(wanted, gatherer.first())
-            findings = [*gathered.findings, *basis.findings, *self._inspect(crew, basis, chooser, gathered)]
-            proof = self._proof(gathered, basis, chooser.choose(self.request.count), findings)
+            inspection = self._inspect(crew, basis, gathered)
+            findings = [*gathered.findings, *basis.findings]
+            for report in inspection.reports:
+                if not report.failed:
+                    chooser.add_widths(report.row, report.widths)
+                chooser.add_findings(report.row, report.findings)
+                findings += report.findings
+            proof = self._proof(gathered, inspection.basis, chooser.choose(self.request.count), findings)
             self._draw(crew, proof)
             self._render(crew, proof)
         return proof
 
     # ---- steps ----------------------------------------------------------------------------------
 
-    def _inspect(self, crew: Crew, basis: Basis, chooser: Chooser, gathered: Gathered) -> Iterator[Finding]:
-        rows = ((row.number, Variant(row.values, row.files)) for row in self._list.rows())
+    def _inspect(self, crew: Crew, basis: Basis, gathered: Gathered) -> Inspection:
         self._beat("laying out", 0, gathered.rows)
-        for done, report in enumerate(crew.inspect(basis, rows), start=1):
-            if not report.failed:
-                chooser.add_widths(report.row, report.widths)
-            chooser.add_findings(report.row, report.findings)
-            self._beat("laying out", done, gathered.rows)
-            yield from report.findings
+        return crew.inspect(
+            basis,
+            lambda: ((row.number, Variant(row.values, row.files)) for row in self._list.rows()),
+            lambda done: self._beat("laying out", done, gathered.rows),
+        )
 
     def _proof(self, gathered: Gathered, basis: Basis, proof_set: ProofSet, findings: list[Finding]) -> Proof:
         findings.sort(key=lambda one: (SEVERITIES.index(one.severity), one.rule, one.row or 0))
