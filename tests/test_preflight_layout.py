@@ -210,6 +210,11 @@ def test_findings_say_when_where_and_what_without_the_value(bench: Bench) -> Non
     assert LONG not in found.detail
 
 
+def test_a_vowel_sign_is_asked_about_with_its_letter(bench: Bench) -> None:
+    (found,) = bench.report({"GLYPH": "नेहा"}).findings
+    assert (found.rule, found.detail) == ("glyph-fallback", "U+0928+U+0947, U+0939+U+093E")
+
+
 def test_widths_grow_with_the_text(bench: Bench) -> None:
     short, long = bench.report({"GLYPH": "i"}).widths, bench.report({"GLYPH": "Wonderful"}).widths
     assert 0 < short["GLYPH"] < 10

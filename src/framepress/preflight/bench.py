@@ -31,7 +31,7 @@ TRIES = 3
 
 #: Rows that are looked at both ways, in a frame and in a page of their own: the first of a worker, and every
 #: so manyth of the list. The two have never differed; a composition that finds a way costs its list the gain.
-CHECKED_FIRST, CHECKED_EACH = 3, 25
+CHECKED_FIRST, CHECKED_EACH = 3, 100
 
 #: JPEG quantiser of FFmpeg's mjpeg encoder, 2 (best) to 31: small enough to put two dozen into one page.
 QSCALE = 5

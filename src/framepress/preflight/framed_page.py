@@ -172,9 +172,9 @@ class FramedPage:
         at, script = self._script.place(content.html), None
         if not self._sent:
             self._sent, script = True, self._script.element
-        page.evaluate(
-            f"{ROWS}.write({json.dumps(content.html)}, {_units(content.html[:at])}, {json.dumps(script)})"
-        )
+        given = (json.dumps(content.html), str(_units(content.html[:at])), json.dumps(script))
+        written = page.tab.send_evaluate(f"{ROWS}.write({', '.join(given)})")
+        page.tab.value(page.tab.wait_pumping(written))
         self._get_ready(page)
         info = page.evaluate("frames[0].__framepress.begin()")
         self.clip = self._renderer.clip_of(document, PageInfo(float(info["endS"]), int(info["media"])))
@@ -196,20 +196,18 @@ class FramedPage:
 
     def _get_ready(self, page: Page) -> None:
         """As a page is got ready that is loaded, for as long as all goes well."""
-        waited_ms, deadline = 0.0, time.monotonic() + READY_S
+        waited_ms, deadline, steps = 0.0, time.monotonic() + READY_S, QUIET_STEPS
         while True:
             page.tab.pump_frame()
-            status = _read(page.evaluate(f"{ROWS}.status()"))
-            while _is_quiet(page, status):
+            status = _read(page.evaluate(f"{ROWS}.ready({LOADING_STEP_MS!r}, {steps})"))
+            waited_ms += status.get("done", 0) * LOADING_STEP_MS
+            steps = QUIET_STEPS - round(waited_ms / LOADING_STEP_MS)
+            if _is_quiet(page, status):
                 if not timelines_may_come(status, waited_ms):
                     return
-                steps = QUIET_STEPS if waited_ms == 0.0 and not status["callbacks"] else 0
-                status = _read(page.evaluate(f"{ROWS}.wait({LOADING_STEP_MS!r}, {steps})"))
-                waited_ms += status["done"] * LOADING_STEP_MS
-                if status["done"] == 0:
-                    page.evaluate(f"frames[0].__framepress.runLoading({LOADING_STEP_MS!r})")
-                    waited_ms += LOADING_STEP_MS
-                    break
+                # Somebody is at work who may register one.
+                page.evaluate(f"frames[0].__framepress.runLoading({LOADING_STEP_MS!r})")
+                waited_ms += LOADING_STEP_MS
             if time.monotonic() > deadline:
                 raise NotFramed("not ready")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,12 +67,9 @@ class GlyphBook:
 
     def _clusters(self, view: RowView, font: str, text: str) -> list[str]:
         """Clusters of a text that have ink. Splitting is the page's work, and rarely needed."""
-        if any(character in _JOINING or unicodedata.combining(character) for character in text) or has_emoji(
-            text
-        ):
+        clusters: Iterable[str] = text
+        if _is_joined(text):
             clusters = view.evaluate(f"clustersOf({json.dumps(text)})")
-        else:
-            clusters = list(text)
         return [cluster for cluster in dict.fromkeys(clusters) if _has_ink(cluster)]
 
     def _ask(self, view: RowView, font: str, clusters: list[str]) -> None:
@@ -87,6 +84,15 @@ class GlyphBook:
             own = is_custom or family == primary or family.casefold() in named
             state: GlyphState = "missing" if cluster in missing else "own" if own else "fallback"
             self._states[font, cluster] = state
+
+
+def _is_joined(text: str) -> bool:
+    """Whether several characters of a text may be one to its reader.
+
+    A vowel sign by itself is drawn with a dotted circle that no font of the composition may have; not all of
+    them are `combining`, those of Devanagari are not.
+    """
+    return has_emoji(text) or any(one in _JOINING or unicodedata.category(one)[0] == "M" for one in text)
 
 
 def _has_ink(cluster: str) -> bool:
