@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from framepress import runtime, variants
 from framepress.composition import Composition, load_composition
 from framepress.declarations import LOCALE_NAME
 from framepress.errors import FramepressError, RowValueError
+from framepress.page_facts import AudioElement
 from framepress.picture_files import picture_size
 from framepress.preflight.facts import read_layout
 from framepress.preflight.first_script import with_script
@@ -30,6 +31,9 @@ from framepress.row_binding import BindingOptions
 from framepress.rows import list_name
 from framepress.settings import RenderSettings
 from framepress.site import Served, Site
+
+#: Where values come from, for messages.
+PLACE = "values"
 
 #: Pages that are kept to be served; a browser asks for one right after it was made.
 PAGES_MAX = 32
@@ -140,7 +144,7 @@ class PreviewModel:
             batch=False,
         )  # fmt: skip
         binder.remote = self.remote
-        variant = binder.bind(given, place="values", row_number=None)
+        variant = binder.bind(given, place=PLACE, row_number=None)
         document = composition.instantiate(
             variant.values, columns=loaded.listed.columns, locale=self.settings.locale
         )
@@ -163,6 +167,7 @@ class PreviewModel:
             "fps": [fps.numerator, fps.denominator],
             "duration": float(document.duration) if rooted and document.duration is not None else None,
             "values": dict(variant.values),
+            "sounds": [_sound(one, name, loaded.version) for one in document.audio if not one.muted],
         }
 
     def file(self, name: str, path: str) -> Served | None:
@@ -263,10 +268,24 @@ class PreviewModel:
         return next((index for index, row in enumerate(loaded.listed.rows) if row.number == number), None)
 
 
+def _sound(one: AudioElement, page: str, version: str) -> dict[str, Any]:
+    """When a file is heard; seconds. `page`: under whose address it is asked for. `version`: of the files."""
+    return {
+        "key": f"{version}/{one.src}",
+        "url": f"/c/{page}/{quote(one.src)}",
+        "start": float(one.start),
+        "end": float(one.end) if one.end is not None else None,
+        "trim": float(one.trim_start),
+        "speed": float(one.speed),
+        "volume": float(one.volume),
+        "loop": one.loop,
+    }
+
+
 def message_of(error: FramepressError) -> dict[str, Any]:
     """An error for the page."""
     field_name = error.field if isinstance(error, RowValueError) else None
-    return {"error": error.message, "field": field_name}
+    return {"error": error.message.removeprefix(f"{PLACE}: "), "field": field_name}
 
 
 def _changed(path: Path) -> int:

@@ -7,6 +7,7 @@ request must name the loopback host, and one that changes or reveals something m
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -47,7 +48,7 @@ class PreviewServer:
 
         Handler.model, Handler.lock = model, lock
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+            self._server = _Server(("127.0.0.1", port), Handler)
         except OSError as exc:
             raise UsageError(
                 f"--port {port} cannot be used: {exc.strerror}. Take another, or --port 0 for any.",
@@ -64,6 +65,13 @@ class PreviewServer:
         """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that went away in the middle is no news; anything else is a bug of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
