@@ -42,6 +42,21 @@ def test_what_lives_on_or_looks_around_is_not_framed(tmp_path: Path, script: str
     assert (found is None) == (reason is None) and (reason or "") in (found or "")
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ("<!-- <iframe> --><p>a history of cookies, and navigation</p>", None),
+        ('<iframe srcdoc="x"></iframe>', "<iframe>"),
+        ('<p onclick="parent.history.back()">x</p>', '"history"'),
+        ('<meta http-equiv="refresh" content="1">', "<meta>"),
+    ],
+)
+def test_markup_is_read_as_markup(tmp_path: Path, more: str, reason: str | None) -> None:
+    (tmp_path / "card.html").write_text((PAGE % "") + more, encoding="utf-8")
+    found = why_not_framed(load_composition(tmp_path / "card.html"))
+    assert (found is None) == (reason is None) and (reason or "") in (found or "")
+
+
 def test_scripts_in_files_are_read_too(tmp_path: Path) -> None:
     (tmp_path / "count.js").write_text("sessionStorage.clear()", encoding="utf-8")
     page = (PAGE % "") + '<script src="count.js"></script>'

@@ -24,6 +24,8 @@ from framepress import runtime
 from framepress.clip import Clip
 from framepress.composition import Composition
 from framepress.errors import InputError, PageError
+from framepress.html_parts import Kind, Scan, StartTag
+from framepress.html_scan import scan
 from framepress.page import Page, PageContent, PageInfo
 from framepress.page_loading import LOADING_STEP_MS, QUIET_STEPS, timelines_may_come
 from framepress.preflight.backdrop import Pixels
@@ -54,7 +56,8 @@ _NOT_ALONE = re.compile(
     r"\b(?:localStorage|sessionStorage|indexedDB|cookie|cookieStore|caches|BroadcastChannel|SharedWorker|Worker|"
     r"frameElement|opener|postMessage|(?:window|self|globalThis)\s*\.\s*(?:top|parent|name)|history|navigation)\b"
 )
-_FRAMES = re.compile(r"<(?:iframe|frame|object|embed|portal|video|meta\s+http-equiv)\b", re.IGNORECASE)
+#: Elements that are, or bring, documents of their own; videos are given their frames by the loader.
+_FRAMES = frozenset({"iframe", "frame", "object", "embed", "portal", "video"})
 
 
 class NotFramed(Exception):
@@ -63,18 +66,34 @@ class NotFramed(Exception):
 
 def why_not_framed(composition: Composition) -> str | None:
     """Why no row of a composition can be laid out in a frame; None: nothing in its files is against it."""
-    found = _FRAMES.search(composition.source)
-    if found is not None:
-        return f"the composition has {found[0].lower()}>"
-    texts = [composition.source]
+    page = scan(composition.source)
+    for tag in page.tags:
+        if tag.name in _FRAMES or any(one.name == "http-equiv" for one in tag.attributes):
+            return f"the composition has <{tag.name}>"
+    scripts = [*_scripts(composition.source, page)]
     for name, path in composition.files.items():
         if name.endswith((".js", ".mjs")):
-            texts.append(path.read_text("utf-8", errors="replace"))
-    for text in texts:
-        alone = _NOT_ALONE.search(text)
+            scripts.append(path.read_text("utf-8", errors="replace"))
+    for script in scripts:
+        alone = _NOT_ALONE.search(script)
         if alone is not None:
-            return f'the composition uses "{alone[0]}"'
+            return f'a script uses "{alone[0]}"'
     return None
+
+
+def _scripts(source: str, page: Scan) -> Iterator[str]:
+    """JavaScript in a document: of its script elements and handlers."""
+    for region in page.regions:
+        if region.kind in (Kind.SCRIPT, Kind.FOREIGN_CODE) and not _is_data(region.tag):
+            yield source[region.start : region.end]
+    for tag in page.tags:
+        yield from (one.value for one in tag.attributes if one.name.startswith("on"))
+
+
+def _is_data(tag: StartTag | None) -> bool:
+    """Whether a script element holds data and no script."""
+    kinds = [one.value for one in tag.attributes if one.name == "type"] if tag is not None else []
+    return any("json" in kind or "-vars" in kind for kind in kinds)
 
 
 class FramedPage:
