@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from framepress.preflight.basis import Basis, BasisRequest
+from framepress.preflight.facts import background_size
 from framepress.preflight.inspector import Inspector
 from framepress.preflight.rules import RowReport
 from framepress.preflight.surveyor import Surveyor
@@ -36,6 +37,7 @@ VALUES = {
     "INK": ("#ffffff", "#eeeeee"),
     "GROUND": ("#102030", "#203040"),
     "PICTURE": ("good.png", "other.png"),
+    "BEHIND": ("good.png", "other.png"),
     "IDLE": ("x", "y"),
     "LATE": ("Ada", "Bob"),
 }
@@ -62,6 +64,8 @@ PAGE = """<!doctype html><meta charset="utf-8">
   <div id="ground" style="background:{{$GROUND}}"
     ><p id="ink" style="left:10px;top:8px;color:{{$INK}}">Readable</p></div>
   <img id="picture" src="{{$PICTURE}}" alt="">
+  <div id="behind" style="left:560px;top:200px;width:100px;height:100px;
+    background: linear-gradient(#0000, #0003), center / cover no-repeat url('{{$BEHIND}}')"></div>
   <p data-idle="{{$IDLE}}" style="left:400px;top:340px">same</p>
   <div id="late-box" class="one" data-start="1.2" data-end="1.6" style="left:60px;top:360px"
     ><b id="late">{{$LATE}}</b></div>
@@ -78,7 +82,7 @@ def png(path: Path, width: int, height: int) -> None:
 
 
 def declared() -> str:
-    types = {"PICTURE": "image", "INK": "color", "GROUND": "color"}
+    types = {"PICTURE": "image", "BEHIND": "image", "INK": "color", "GROUND": "color"}
     return ", ".join(
         f'"{name}": {{"default": "{default}", "type": "{types.get(name, "string")}"}}'
         for name, (default, _) in VALUES.items()
@@ -103,7 +107,7 @@ class Bench:
         return binder.bind(values, place="test", row_number=1)
 
     def report(self, given: Mapping[str, str]) -> RowReport:
-        return self.inspector.inspect(1, self.variant(given))
+        return self.inspector.inspect(1, self.variant(given)).report
 
     def found(self, **given: str) -> list[tuple[str, str | None]]:
         return [(one.rule, one.field) for one in self.report(given).findings]
@@ -138,6 +142,9 @@ FIRES = [
     ("image-upscaled", "PICTURE", "tiny.png"),
     ("image-cropped", "PICTURE", "wide.png"),
     ("image-broken", "PICTURE", "broken.png"),
+    ("image-upscaled", "BEHIND", "tiny.png"),
+    ("image-cropped", "BEHIND", "wide.png"),
+    ("image-broken", "BEHIND", "broken.png"),
     ("text-cut", "LATE", LONG),
 ]
 
@@ -152,6 +159,7 @@ QUIET = [
     ("INK", "#ffe9c0"),
     ("GROUND", "#400000"),
     ("PICTURE", "other.png"),
+    ("BEHIND", "other.png"),
     ("IDLE", LONG),
     ("LATE", "Grace"),
 ]
@@ -160,6 +168,27 @@ QUIET = [
 @pytest.mark.parametrize(("rule", "name", "value"), FIRES)
 def test_a_check_fires(bench: Bench, rule: str, name: str, value: str) -> None:
     assert (rule, name) in bench.found(**{name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [*(fire[1:] for fire in FIRES), *QUIET])
+def test_a_row_looks_the_same_in_a_frame(bench: Bench, name: str, value: str) -> None:
+    variant = bench.variant({name: value})
+    framed, alone = bench.inspector.inspect_framed(1, variant), bench.inspector.inspect(1, variant)
+    if alone.report.failed:
+        assert framed is None
+    else:
+        assert framed == alone
+
+
+@pytest.mark.parametrize(
+    ("fill", "shown"),
+    [
+        ("cover", (200, 100)), ("contain", (100, 50)), ("auto", (400, 200)), ("50% auto", (50, 25)),
+        ("40px", (40, 20)), ("auto 50px", (100, 50)), ("10px 20px", (10, 20)), ("calc(1px + 2%)", None),
+    ],
+)  # fmt: skip
+def test_the_size_of_a_background(fill: str, shown: tuple[float, float] | None) -> None:
+    assert background_size(fill, (400, 200), (100, 100)) == shown
 
 
 @pytest.mark.parametrize(("name", "value"), QUIET)
@@ -181,6 +210,11 @@ def test_findings_say_when_where_and_what_without_the_value(bench: Bench) -> Non
     assert LONG not in found.detail
 
 
+def test_a_vowel_sign_is_asked_about_with_its_letter(bench: Bench) -> None:
+    (found,) = bench.report({"GLYPH": "नेहा"}).findings
+    assert (found.rule, found.detail) == ("glyph-fallback", "U+0928+U+0947, U+0939+U+093E")
+
+
 def test_widths_grow_with_the_text(bench: Bench) -> None:
     short, long = bench.report({"GLYPH": "i"}).widths, bench.report({"GLYPH": "Wonderful"}).widths
     assert 0 < short["GLYPH"] < 10
@@ -194,4 +228,4 @@ def test_what_is_wrong_with_the_template_is_told_once(bench: Bench) -> None:
     assert [(one.rule, one.row, one.element) for one in basis.findings] == [
         ("text-cut", None, "<div> #cut.one")
     ]
-    assert Inspector(bench.renderer, basis).inspect(1, bad).findings == ()
+    assert Inspector(bench.renderer, basis).inspect(1, bad).report.findings == ()

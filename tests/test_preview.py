@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 import pytest
 
 from framepress.poster import decode_rgb
-from framepress.preview.model import PreviewModel, with_script
+from framepress.preflight.first_script import FirstScript, with_script
+from framepress.preview.listed import ListSource
+from framepress.preview.model import PreviewModel
 from framepress.preview.server import PreviewServer
 from framepress.settings import RenderSettings
 from plain_browser import PlainPage, plain_page
@@ -25,7 +28,8 @@ PAGE = """<!doctype html>
   "NAME": {"default": "Ada", "fallback": "friend", "maxLength": 60},
   "TIER": {"type": "enum", "default": "Gold", "options": ["Gold", "Silver"]}}</script>
 <style>
-  #root { width: 320px; height: 180px; background: #123; color: #fff; overflow: hidden;
+  #root { width: 320px; height: 180px; color: #fff; overflow: hidden;
+    background: linear-gradient(157deg, #0b3a42, #08252f 46%, #06151f);
     font: 24px "Noto Sans" }
   p { position: absolute; left: 20px; margin: 0; white-space: nowrap }
   i { position: absolute; top: 120px; left: 0; width: 30px; height: 30px; background: #fb4;
@@ -49,7 +53,7 @@ ROWS = [{"name": "Asha", "tier": "Gold"}, {"name": "Maximiliane-Theodora von Hoh
 def model(tmp_path: Path) -> PreviewModel:
     (tmp_path / "card.html").write_text(PAGE, encoding="utf-8")
     (tmp_path / "people.json").write_text(json.dumps(ROWS), encoding="utf-8")
-    return PreviewModel(tmp_path / "card.html", str(tmp_path / "people.json"), RenderSettings())
+    return PreviewModel(tmp_path / "card.html", ListSource(str(tmp_path / "people.json")), RenderSettings())
 
 
 @pytest.fixture
@@ -84,8 +88,23 @@ def test_an_empty_cell_takes_the_fallback_and_the_script_stands_first(model: Pre
     name, _, path = page["path"].removeprefix("/c/").partition("/")
     served = model.file(name, path)
     assert served is not None and b"<head><script>(() =>" in served.body and b"friend" in served.body
+    first = FirstScript("1")
+    assert first.put_into("<p><head>x") == "<p><head><script>1</script>x"
+    assert first.put_into("<p>y<head>x") == "<p>y<head><script>1</script>x"
     assert with_script("<p>x", "1") == "<script>1</script><p>x"
     assert with_script("<!doctype html><p>x", "1") == "<!doctype html><script>1</script><p>x"
+
+
+def test_sounds_are_told_with_their_times_and_served(model: PreviewModel, tmp_path: Path) -> None:
+    sound = '<audio src="a%20b.wav" data-start="0.5" data-duration="1" data-volume="0.4"></audio>'
+    quiet = '<audio src="a%20b.wav" data-start="0" data-mute="true"></audio>'
+    (tmp_path / "a b.wav").write_bytes(b"RIFF")
+    (tmp_path / "card.html").write_text(PAGE.replace("<i></i>", sound + quiet), encoding="utf-8")
+    (told,) = model.page({"NAME": "Ada"})["sounds"]
+    assert (told["start"], told["end"], told["volume"], told["loop"]) == (0.5, 1.5, 0.4, False)
+    name, _, path = told["url"].removeprefix("/c/").partition("/")
+    served = model.file(name, urllib.parse.unquote(path))
+    assert served is not None and served.body == b"RIFF"
 
 
 def test_a_saved_file_changes_the_version(model: PreviewModel, tmp_path: Path) -> None:

@@ -92,6 +92,14 @@ class Page:
             self.tab.pump_frame()
         return True
 
+    def check(self) -> None:
+        """Raise `PageError` if anything has gone wrong in the document so far."""
+        self._loader.check()
+
+    def keep_driver_out(self) -> None:
+        """Frames that come into the page from now on get no driver by themselves, until the next `open`."""
+        self._loader.keep_driver_out()
+
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, or of the promise that it gives."""
         return self.tab.evaluate(expression)

@@ -159,6 +159,12 @@ class PageLoader:
         self._whole_view = part is None and scale == 1.0
         return size
 
+    def keep_driver_out(self) -> None:
+        """Frames that come into the page from now on get no driver by themselves, until the next `load`."""
+        assert self._script_id is not None
+        self._tab.call("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._script_id})
+        self._script_id = self._config = None
+
     # ---- steps ----------------------------------------------------------------------------------
 
     def _leave(self, origin: str) -> None:
@@ -220,7 +226,7 @@ class PageLoader:
                 self.note(status["errors"])
                 self.check()
                 quiet = status["loaded"] and not status["pending"] and not self.requests.in_flight
-                if quiet and not _timelines_may_come(status, waited_ms):
+                if quiet and not timelines_may_come(status, waited_ms):
                     return
                 if quiet:
                     self._tab.evaluate(f"__framepress.runLoading({LOADING_STEP_MS!r})")
@@ -248,7 +254,7 @@ class PageLoader:
             self.check()
 
 
-def _timelines_may_come(status: dict[str, Any], waited_ms: float) -> bool:
+def timelines_may_come(status: dict[str, Any], waited_ms: float) -> bool:
     """Whether a page that lacks a registered timeline may still register it, or a library gets ready."""
     if status["settling"]:
         return waited_ms < TIMELINES_WAIT_S * 1000

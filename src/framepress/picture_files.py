@@ -103,11 +103,11 @@ def _colour_table_bytes(flags: bytes) -> int:
 def is_oversized(data: bytes) -> bool:
     """Whether a picture has more than `PIXELS_MAX`, by what its first bytes say: it would take memory
     away."""
-    size = _size(data)
+    size = picture_size(data)
     return size is not None and size[0] * size[1] > PIXELS_MAX
 
 
-def _size(data: bytes) -> tuple[int, int] | None:
+def picture_size(data: bytes) -> tuple[int, int] | None:
     """Width and height; None: another format, or they cannot be told."""
     if data.startswith(_PNG) and len(data) >= 24:
         return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")

@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal, cast
 
-from framepress import audio, variants
+from framepress import audio, picture_files, variants
 from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder
 from framepress.cache import Cache
 from framepress.capture import CapturedFrame, capture_frames
@@ -38,10 +38,11 @@ from framepress.plan import Plan
 from framepress.planned import LoadedPlan, check_rest, encode_planned
 from framepress.provenance import Demands, Reuse
 from framepress.references import is_remote
+from framepress.remote_addresses import canonical_address
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
-from framepress.site import Site
+from framepress.site import Served, Site
 from framepress.store import ANY_WILL_DO, Store
 from framepress.streams import AudioTrack
 from framepress.survey import Survey
@@ -165,6 +166,20 @@ class Renderer:
         self.warm.drop()
         self._video_files.close()
         remove_folder(self.folder)
+
+    def served(self, path: str, digest: str) -> Served | None:
+        """A file that a row refers to (`Variant.files`), as its page gets it; None: it is gone."""
+        return self._site.read_remote(digest) if is_remote(path) else self._site.read(path)
+
+    def picture_size(self, url: str, variant: variants.Variant) -> tuple[int, int] | None:
+        """Pixels of a picture that a row's page shows, by its full address; None: they cannot be told."""
+        path = self._site.path_of(url)
+        canonical = canonical_address(url) or ""
+        if path is not None:
+            served = self._site.read(path)
+        else:
+            served = self._site.read_remote(variant.files[canonical]) if canonical in variant.files else None
+        return picture_files.picture_size(served.body) if served is not None else None
 
     # ---- a whole row ----------------------------------------------------------------------------
 
@@ -371,10 +386,19 @@ class Renderer:
             picture: pixels that the page is drawn with, where its layout is all that is wanted; None: the
                 clip's.
         """
+        document, content = self.content_of(variant, picture=picture)
+        with self.warm.guard() as page:
+            info = page.open(content)
+        return self.clip_of(document, info)
+
+    def content_of(
+        self, variant: variants.Variant, *, picture: tuple[int, int] | None = None
+    ) -> tuple[Document, PageContent]:
+        """A variant's document, and what a page is given to load it; see `open`."""
         locale = variant.values.get(LOCALE_NAME, self.settings.locale)
         document = self.composition.instantiate(variant.values, locale=locale)
         width, height = scaled_size(document.width, document.height, self.settings.scale)
-        content = PageContent(
+        return document, PageContent(
             site=self._site,
             html=document.html,
             width=document.width,
@@ -388,8 +412,10 @@ class Renderer:
             remote={path: digest for path, digest in variant.files.items() if is_remote(path)},
             videos=self._videos_of(document),
         )
-        with self.warm.guard() as page:
-            info = page.open(content)
+
+    def clip_of(self, document: Document, info: PageInfo) -> Clip:
+        """Size, rate and length of a document whose page is ready."""
+        width, height = scaled_size(document.width, document.height, self.settings.scale)
         fps = self.settings.fps or document.fps or variants.FPS_DEFAULT
         encoder = EncoderSettings(
             width=width,

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import cast
 
 from framepress.batch import Batch
+from framepress.bound_list import Beat
 from framepress.browser import BrowserOptions
 from framepress.cli import show
 from framepress.cli.proof import ApproveOptions
 from framepress.proof.approval import SCOPES, Scope, approve
 from framepress.proof.gate import check_batch
-from framepress.proof.work import Beat
 from framepress.workshop import Workshop, choice
 
 KEY = "FRAMEPRESS_APPROVAL_KEY"

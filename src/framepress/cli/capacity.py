@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from framepress.cli import lists
 from framepress.cli import render as render_options
 
 #: After ``\\b`` lines stay as they are: a wrapped command cannot be pasted.
@@ -54,8 +55,8 @@ def chunk(
         str, typer.Option("--by", metavar="content-hash|row", help="What decides where a row goes.")
     ] = "content-hash",
     out_dir: Annotated[Path, typer.Option("--out-dir", help="Where the shards go.")] = Path(),
-    encoding: render_options.Encoding = None,
-    query: render_options.Query = None,
+    encoding: lists.Encoding = None,
+    query: lists.Query = None,
 ) -> None:
     """Split a list into shards, NAME-1-of-N.jsonl and so on; one row always goes to the same shard."""
     from framepress.cli.chunking import split  # noqa: PLC0415 - only when used

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from framepress.cli import render
+from framepress.cli import lists, render
 
 #: After ``\\b`` lines stay as they are: a wrapped command cannot be pasted.
 EXAMPLES = """Examples:
@@ -20,16 +20,6 @@ EXAMPLES = """Examples:
   framepress explain card.html --variants people.csv --json
 """
 
-Variants = Annotated[
-    str,
-    typer.Option(
-        "--variants",
-        "--batch",
-        metavar="FILE",
-        help=render.LIST_HELP,
-        show_default=False,
-    ),
-]
 Out = Annotated[
     Path | None,
     typer.Option("--out", "--output", "-o", metavar="PNG", help="Draw the layout of the largest group."),
@@ -48,17 +38,17 @@ class Options:
     """The command line of `explain`, not yet checked. Options of `render` mean what they mean there."""
 
     composition: render.Composition
-    variants: Variants
-    encoding: render.Encoding = None
-    query: render.Query = None
+    variants: lists.Variants
+    encoding: lists.Encoding = None
+    query: lists.Query = None
     out: Out = None
     groups: GroupsMax = 3
-    id_column: render.IdColumn = None
-    map_: render.Map = None
-    use_default: render.UseDefault = None
-    bad_rows: render.BadRows = "stop"
-    rows: render.Rows = None
-    only: render.Only = None
+    id_column: lists.IdColumn = None
+    map_: lists.Map = None
+    use_default: lists.UseDefault = None
+    bad_rows: lists.BadRows = "stop"
+    rows: lists.Rows = None
+    only: lists.Only = None
     workers: render.Workers = None
     crf: render.Crf = None
     preset: render.Preset = None
@@ -71,14 +61,14 @@ class Options:
     cache_dir: render.CacheDir = None
     cache_limit: render.CacheLimit = None
     shared_cache: render.SharedCache = None
-    locale: render.Locale = "en-US"
-    locale_column: render.LocaleColumn = None
+    locale: lists.Locale = "en-US"
+    locale_column: lists.LocaleColumn = None
     timezone: render.Timezone = "UTC"
     now: render.Now = "2000-01-01T00:00:00Z"
     system_fonts: render.SystemFonts = False
     frame_timeout: render.FrameTimeout = 30.0
-    allow_host: render.AllowHost = None
-    allow_private_host: render.AllowPrivateHost = None
+    allow_host: lists.AllowHost = None
+    allow_private_host: lists.AllowPrivateHost = None
     browser: render.BrowserPath = None
 
 

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from framepress.browser import remove_folders_of, sweep_temporary_folders
 from framepress.cli import show
-from framepress.cli.arguments import parse_pairs
 from framepress.cli.explain import Options
-from framepress.cli.rendering import note_of, open_cache, remote_of, settings_of
+from framepress.cli.listing import binding_of, list_request, note_of, open_cache, settings_of, skips_bad_rows
 from framepress.cli.show_explanation import tell_explanation
 from framepress.composition import load_composition
 from framepress.errors import StorageFault, UsageError
 from framepress.explainer import Explainer, ExplainRequest
 from framepress.explanation import Explanation
-from framepress.row_binding import BindingOptions
-from framepress.rows.select import parse_only, parse_row_ranges
-from framepress.workshop import Workshop, choice, reuse_level, run_limits, worker_count
+from framepress.workshop import Workshop, reuse_level, run_limits, worker_count
 
 #: Groups that one call looks at.
 GROUPS_MAX = 100
@@ -40,7 +38,7 @@ def _run(options: Options) -> int:
     settings = settings_of(options)
     limits = run_limits(frame_timeout_s=options.frame_timeout)
     workers = worker_count(options.workers)
-    binding = _binding(options)
+    binding = replace(binding_of(options), skip_bad_rows=skips_bad_rows(options.bad_rows))
     if not 1 <= options.groups <= GROUPS_MAX:
         raise UsageError(f"--groups is {options.groups}; expected 1 to {GROUPS_MAX}.", rule="groups")
     if options.out is not None:
@@ -61,20 +59,19 @@ def _run(options: Options) -> int:
         system_fonts=options.system_fonts,
     )
     with workshop as browser:
-        request = ExplainRequest(
-            composition=options.composition,
-            rows=options.variants,
-            remote=remote_of(options.allow_host, options.allow_private_host, cache),
-            encoding=options.encoding,
-            query=options.query,
+        listed = list_request(
+            options,
+            options.composition,
+            options.variants,
             binding=binding,
             settings=settings,
             limits=limits,
             browser=browser,
             workers=workers,
-            groups_max=options.groups,
             cache=cache,
-            reuse="bands" if level == "off" else level,
+        )
+        request = ExplainRequest(
+            listed, groups_max=options.groups, cache=cache, reuse="bands" if level == "off" else level
         )
         with (
             show.Reporter(quiet=options.quiet) as reporter,
@@ -107,17 +104,3 @@ def _check_out(out: Path) -> None:
         raise UsageError(f"--out is {out}; expected the name of a PNG file, such as explain.png.", rule="out")
     if not out.absolute().parent.is_dir():
         raise UsageError(f"--out: there is no folder {out.absolute().parent}.", rule="out")
-
-
-def _binding(options: Options) -> BindingOptions:
-    return BindingOptions(
-        column_map=parse_pairs(options.map_ or (), "--map"),
-        use_default=tuple(options.use_default or ()),
-        id_column=options.id_column,
-        locale_column=options.locale_column,
-        # Names of files do not matter here, and must not clash.
-        out_name=None,
-        skip_bad_rows=choice(options.bad_rows, ("stop", "skip"), "--bad-rows") == "skip",
-        row_ranges=parse_row_ranges(options.rows) if options.rows is not None else None,
-        only=parse_only(options.only) if options.only is not None else None,
-    )

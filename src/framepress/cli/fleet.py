@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from framepress.cli import lists
 from framepress.cli import render as render_options
 
 ENQUEUE_EXAMPLES = """Examples:
@@ -61,23 +62,21 @@ class EnqueueOptions:
     """The command line of `enqueue`, not yet checked."""
 
     composition: render_options.Composition
-    variants: Annotated[
-        str, typer.Option("--variants", "--batch", metavar="FILE", help=render_options.LIST_HELP)
-    ]
+    variants: lists.Variants
     queue: Queue
     run: Run
     out_dir: Annotated[
         str, typer.Option("--out-dir", help="Where the clips go: a folder, s3://, gs://, az://.")
     ]
-    encoding: render_options.Encoding = None
-    query: render_options.Query = None
+    encoding: lists.Encoding = None
+    query: lists.Query = None
     out_name: render_options.OutName = None
-    id_column: render_options.IdColumn = None
-    map_: render_options.Map = None
-    use_default: render_options.UseDefault = None
-    bad_rows: render_options.BadRows = "stop"
-    rows: render_options.Rows = None
-    only: render_options.Only = None
+    id_column: lists.IdColumn = None
+    map_: lists.Map = None
+    use_default: lists.UseDefault = None
+    bad_rows: lists.BadRows = "stop"
+    rows: lists.Rows = None
+    only: lists.Only = None
     crf: render_options.Crf = None
     preset: render_options.Preset = None
     quality: render_options.Quality = None
@@ -85,13 +84,13 @@ class EnqueueOptions:
     scale: render_options.Scale = None
     poster: render_options.Poster = None
     poster_button: render_options.PosterButton = False
-    locale: render_options.Locale = "en-US"
-    locale_column: render_options.LocaleColumn = None
+    locale: lists.Locale = "en-US"
+    locale_column: lists.LocaleColumn = None
     timezone: render_options.Timezone = "UTC"
     now: render_options.Now = "2000-01-01T00:00:00Z"
     system_fonts: render_options.SystemFonts = False
-    allow_host: render_options.AllowHost = None
-    allow_private_host: render_options.AllowPrivateHost = None
+    allow_host: lists.AllowHost = None
+    allow_private_host: lists.AllowPrivateHost = None
     require_approval: render_options.RequireApproval = None
     retain: Annotated[
         str | None,

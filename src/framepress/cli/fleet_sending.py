@@ -7,7 +7,7 @@ import os
 import re
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from framepress.batch import Batch, BatchRequest
@@ -16,8 +16,7 @@ from framepress.cache_options import cache_options
 from framepress.cli import show
 from framepress.cli.approving import require_approval
 from framepress.cli.fleet import EnqueueOptions
-from framepress.cli.render import Options
-from framepress.cli.rendering import binding_of, note_of, remote_of, settings_of
+from framepress.cli.listing import binding_of, note_of, remote_of, settings_of, skips_bad_rows
 from framepress.enqueue import enqueue
 from framepress.errors import UsageError
 from framepress.fleet import Note, write_note
@@ -36,22 +35,25 @@ def send(options: EnqueueOptions) -> int:
     check_queue_url(options.queue)
     place = place_option(options.out_dir)
     retain_s = duration_option(options.retain, "--retain")
-    as_render = Options(
-        **{name: value for name, value in vars(options).items() if name in Options.__dataclass_fields__}
+    binding = replace(
+        binding_of(options),
+        out_name=options.out_name,
+        skip_bad_rows=skips_bad_rows(options.bad_rows),
+        poster_s=seconds_option(options.poster, "--poster"),
+        poster_button=options.poster_button,
     )
-    poster_s = seconds_option(options.poster, "--poster")
     state = state_folder(os.environ)
     with local_composition(str(options.composition)) as composition:
         ledger_dir = state if isinstance(place, str) else place
         request = BatchRequest(
             composition=composition,
             rows=options.variants,
-            remote=remote_of(options.allow_host, options.allow_private_host, cache_options(os.environ)),
+            remote=remote_of(options, cache_options(os.environ)),
             encoding=options.encoding,
             query=options.query,
             out_dir=place,
-            binding=binding_of(as_render, poster_s),
-            settings=settings_of(as_render),
+            binding=binding,
+            settings=settings_of(options),
             limits=RunLimits(),
             browser=None,
             workers=0,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from framepress.cli import render
+from framepress.cli import lists, render
 
 #: After ``\\b`` lines stay as they are: a wrapped command cannot be pasted.
 EXAMPLES = """Examples:
@@ -18,6 +18,7 @@ EXAMPLES = """Examples:
   framepress proof card.html --variants people.csv
   framepress proof card.html --variants people.csv --out-dir proof/ --at 2.5 --at 4
   framepress proof card.html --variants people.csv --clips 0 --json
+  framepress proof card.html --variants 'part-*.csv.gz' --encoding windows-1252 --locale-column lang
 
 Exit codes: 0 no errors, 1 errors were found, 2 wrong usage or input, 3 environment.
 """
@@ -34,16 +35,6 @@ FRAMEPRESS_APPROVAL_KEY set, an approval carries an HMAC-SHA256 under that key, 
 --require-approval takes no other.
 """
 
-Variants = Annotated[
-    str,
-    typer.Option(
-        "--variants",
-        "--batch",
-        metavar="FILE",
-        help="List of rows: JSON, JSON Lines or CSV; - is standard input.",
-        show_default=False,
-    ),
-]
 OutDir = Annotated[Path, typer.Option("--out-dir", help="Folder for proof.html and proof.json.")]
 At = Annotated[
     list[str] | None,
@@ -62,7 +53,9 @@ class Options:
     """The command line of `proof`, not yet checked. Options of `render` mean what they mean there."""
 
     composition: render.Composition
-    variants: Variants
+    variants: lists.Variants
+    encoding: lists.Encoding = None
+    query: lists.Query = None
     out_dir: OutDir = Path("proof")
     at: At = None
     count: Count = 24
@@ -70,21 +63,24 @@ class Options:
     random: Random = 3
     seed: Seed = 0
     show_values: ShowValues = False
-    id_column: render.IdColumn = None
-    map_: render.Map = None
-    use_default: render.UseDefault = None
-    rows: render.Rows = None
-    only: render.Only = None
+    id_column: lists.IdColumn = None
+    map_: lists.Map = None
+    use_default: lists.UseDefault = None
+    rows: lists.Rows = None
+    only: lists.Only = None
     workers: render.Workers = None
     fps: render.Fps = None
     scale: render.Scale = None
     json_: Json = False
     quiet: render.Quiet = False
-    locale: render.Locale = "en-US"
+    locale: lists.Locale = "en-US"
+    locale_column: lists.LocaleColumn = None
     timezone: render.Timezone = "UTC"
     now: render.Now = "2000-01-01T00:00:00Z"
     system_fonts: render.SystemFonts = False
     frame_timeout: render.FrameTimeout = 30.0
+    allow_host: lists.AllowHost = None
+    allow_private_host: lists.AllowPrivateHost = None
     browser: render.BrowserPath = None
 
 

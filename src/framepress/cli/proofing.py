@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from framepress.browser import remove_folders_of, sweep_temporary_folders
+from framepress.cache_options import cache_options
 from framepress.cli import show
-from framepress.cli.arguments import parse_pairs
+from framepress.cli.listing import binding_of, list_request
 from framepress.cli.proof import Options
 from framepress.composition import load_composition
 from framepress.errors import StorageFault, UsageError
 from framepress.preflight.rules import RULES, SEVERITIES
 from framepress.proof.document import proof_document, proof_page
+from framepress.proof.found import ProofRequest
 from framepress.proof.identity import identity_of
-from framepress.proof.run import Proofer, ProofRequest
-from framepress.row_binding import BindingOptions
-from framepress.rows.select import parse_only, parse_row_ranges
+from framepress.proof.run import Proofer
 from framepress.workshop import Workshop, render_settings, run_limits, seconds_option, worker_count
 
 #: Rows of a proof set: a person looks at them.
@@ -53,6 +53,8 @@ def _run(options: Options) -> int:
     limits = run_limits(frame_timeout_s=options.frame_timeout)
     workers = worker_count(options.workers)
     _check_counts(options)
+    # A row that breaks a rule is a finding like others.
+    binding = replace(binding_of(options), skip_bad_rows=True)
     at = tuple(filter(None, (seconds_option(one, "--at") for one in options.at or ())))
     composition = load_composition(options.composition)
     out_dir = _out_dir(options.out_dir)
@@ -64,14 +66,19 @@ def _run(options: Options) -> int:
         system_fonts=options.system_fonts,
     )
     with workshop as browser:
-        request = ProofRequest(
-            composition=options.composition,
-            rows=options.variants,
-            binding=_binding(options),
+        listed = list_request(
+            options,
+            options.composition,
+            options.variants,
+            binding=binding,
             settings=settings,
             limits=limits,
             browser=browser,
             workers=workers,
+            cache=cache_options(os.environ),
+        )
+        request = ProofRequest(
+            listed,
             count=options.count,
             clips=options.clips,
             random_count=options.random,
@@ -80,7 +87,7 @@ def _run(options: Options) -> int:
         )
         with (
             show.Reporter(quiet=options.quiet) as reporter,
-            Proofer(request, stdin=sys.stdin.buffer, on_progress=reporter.step) as proofer,
+            Proofer(request, on_progress=reporter.step, on_note=reporter.note) as proofer,
         ):
             proof = proofer.run()
     identity = identity_of(composition, settings, proof.gathered.digest)
@@ -123,17 +130,6 @@ def _check_counts(options: Options) -> None:
         least = 1 if name == "--count" else 0
         if not least <= value <= most:
             raise UsageError(f"{name} is {value}; expected {least} to {most}.", rule=name.removeprefix("--"))
-
-
-def _binding(options: Options) -> BindingOptions:
-    return BindingOptions(
-        column_map=parse_pairs(options.map_ or (), "--map"),
-        use_default=tuple(options.use_default or ()),
-        id_column=options.id_column,
-        skip_bad_rows=True,
-        row_ranges=parse_row_ranges(options.rows) if options.rows is not None else None,
-        only=parse_only(options.only) if options.only is not None else None,
-    )
 
 
 def _out_dir(folder: Path) -> Path:

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from framepress.cli import lists
+
 #: After ``\\b`` lines stay as they are: a wrapped command cannot be pasted.
 EXAMPLES = """Examples:
 
@@ -24,12 +26,6 @@ EXAMPLES = """Examples:
   framepress render card.html --variants sqlite:///crm.db --query "SELECT * FROM people ORDER BY id"
   cat people.jsonl | framepress render card.html --variants - --json | tee -a render.log
 """
-
-#: What `--variants` takes.
-LIST_HELP = (
-    "List of rows: CSV, JSON, JSON Lines or Parquet, also .gz and 'part-*.csv'; - is standard input; "
-    "'select ...' over files; postgresql://, mysql:// or sqlite:///FILE with --query."
-)
 
 Composition = Annotated[
     Path,
@@ -56,27 +52,6 @@ VarsFile = Annotated[
 Variables = Annotated[
     str | None, typer.Option("--variables", metavar="JSON", help="Values of a single clip as JSON text.")
 ]
-Variants = Annotated[
-    str | None,
-    typer.Option(
-        "--variants",
-        "--batch",
-        metavar="FILE",
-        help=LIST_HELP,
-    ),
-]
-Encoding = Annotated[
-    str | None,
-    typer.Option(
-        "--encoding", metavar="NAME", help="Of a text list, such as windows-1252.  [default: found out]"
-    ),
-]
-Query = Annotated[
-    str | None,
-    typer.Option(
-        "--query", metavar="SELECT", help="What is read, where --variants is the URL of a database."
-    ),
-]
 OutDir = Annotated[
     str | None,
     typer.Option("--out-dir", help="Folder of the clips of a list, or s3://, gs://, az://.  [default: out]"),
@@ -86,22 +61,6 @@ OutName = Annotated[
     typer.Option(
         help='File names of rows without "out": {column}, {@row}, {@index}, {@key}.  [default: {@key}.mp4]'
     ),
-]
-IdColumn = Annotated[
-    str | None, typer.Option("--id", metavar="COLUMN", help="Column that names a row in results.")
-]
-Map = Annotated[
-    list[str] | None,
-    typer.Option("--map", metavar="NAME=COLUMN", help="Take a variable from another column."),
-]
-UseDefault = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="Take the default of a variable that the list has no column for."),
-]
-BadRows = Annotated[str, typer.Option(metavar="stop|skip", help="What rows that break a rule do to the run.")]
-Rows = Annotated[str | None, typer.Option("--rows", metavar="5,17-20", help="Only these rows.")]
-Only = Annotated[
-    str | None, typer.Option("--only", metavar="COLUMN=VALUE", help="Only rows with this value.")
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Only rows that failed in the last run.")]
 Force = Annotated[
@@ -176,18 +135,6 @@ RefreshEnvironment = Annotated[
         "--refresh-environment", help="Render rows whose clip another browser, encoder or font made."
     ),
 ]
-Locale = Annotated[str, typer.Option(help="Language of dates and numbers in the page.")]
-AllowHost = Annotated[
-    list[str] | None,
-    typer.Option(metavar="HOST", help="Host of pictures that rows name by https:, such as cdn.example.com."),
-]
-AllowPrivateHost = Annotated[
-    list[str] | None,
-    typer.Option(metavar="HOST", help="The same in your own network, also by http:, such as 10.0.0.7:8000."),
-]
-LocaleColumn = Annotated[
-    str | None, typer.Option(metavar="COLUMN", help="Column that says each row's language, such as de-DE.")
-]
 Timezone = Annotated[str, typer.Option(help="Time zone of dates in the page.")]
 Now = Annotated[str, typer.Option(help="What the page's clock reads at frame 0, ISO 8601.")]
 SystemFonts = Annotated[bool, typer.Option("--system-fonts", help="Allow this machine's fonts as fallbacks.")]
@@ -215,17 +162,17 @@ class Options:
     vars_: Vars = None
     vars_file: VarsFile = None
     variables: Variables = None
-    variants: Variants = None
-    encoding: Encoding = None
-    query: Query = None
+    variants: lists.VariantsMaybe = None
+    encoding: lists.Encoding = None
+    query: lists.Query = None
     out_dir: OutDir = None
     out_name: OutName = None
-    id_column: IdColumn = None
-    map_: Map = None
-    use_default: UseDefault = None
-    bad_rows: BadRows = "stop"
-    rows: Rows = None
-    only: Only = None
+    id_column: lists.IdColumn = None
+    map_: lists.Map = None
+    use_default: lists.UseDefault = None
+    bad_rows: lists.BadRows = "stop"
+    rows: lists.Rows = None
+    only: lists.Only = None
     retry_failed: RetryFailed = False
     force: Force = False
     workers: Workers = None
@@ -246,14 +193,14 @@ class Options:
     cache_limit: CacheLimit = None
     shared_cache: SharedCache = None
     refresh_environment: RefreshEnvironment = False
-    locale: Locale = "en-US"
-    locale_column: LocaleColumn = None
+    locale: lists.Locale = "en-US"
+    locale_column: lists.LocaleColumn = None
     timezone: Timezone = "UTC"
     now: Now = "2000-01-01T00:00:00Z"
     system_fonts: SystemFonts = False
     frame_timeout: FrameTimeout = 30.0
-    allow_host: AllowHost = None
-    allow_private_host: AllowPrivateHost = None
+    allow_host: lists.AllowHost = None
+    allow_private_host: lists.AllowPrivateHost = None
     browser: BrowserPath = None
     require_approval: RequireApproval = None
     strict_variables: Strict = False

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from framepress.batch import Batch, BatchRequest
 from framepress.blobs import is_bucket_url
-from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folders_of
+from framepress.browser import BrowserOptions, remove_folders_of
 from framepress.bundle_folder import local_composition
-from framepress.cache_options import CacheOptions, cache_options
-from framepress.cli import explain, show
+from framepress.cache_options import CacheOptions
+from framepress.cli import show
 from framepress.cli.approving import require_approval
 from framepress.cli.arguments import parse_pairs, parse_values, read_values
+from framepress.cli.listing import binding_of, note_of, open_cache, remote_of, settings_of, skips_bad_rows
 from framepress.cli.render import Options
 from framepress.composition import load_composition
-from framepress.errors import CacheFault, UsageError
+from framepress.errors import UsageError
 from framepress.provenance import Demands
-from framepress.remote_files import RemoteOptions, remote_options
+from framepress.remote_files import RemoteOptions
 from framepress.results import RowResult
-from framepress.row_binding import BindingOptions
-from framepress.rows.select import parse_only, parse_row_ranges
 from framepress.settings import RenderSettings, RunLimits
 from framepress.single import SingleRender, SingleRequest, render_to_stream
 from framepress.state import state_folder
 from framepress.stores import place_option
 from framepress.workshop import (
     Workshop,
-    choice,
-    render_settings,
     reuse_level,
     run_limits,
     seconds_option,
@@ -97,7 +92,13 @@ def _run_local(options: Options) -> int:
     poster_s = seconds_option(options.poster, "--poster")
     workers = worker_count(options.workers)
     _refuse_mixed(options)
-    binding = binding_of(options, poster_s)
+    binding = replace(
+        binding_of(options),
+        out_name=options.out_name,
+        skip_bad_rows=skips_bad_rows(options.bad_rows),
+        poster_s=poster_s,
+        poster_button=options.poster_button,
+    )
     values = _single_values(options)
     still_s = seconds_option(options.still, "--still")
     load_composition(options.composition)
@@ -105,7 +106,7 @@ def _run_local(options: Options) -> int:
     if not options.no_cache:
         note = note_of(quiet=options.quiet)
         cache = open_cache(options.cache_dir, options.cache_limit, options.shared_cache, note)
-    remote = remote_of(options.allow_host, options.allow_private_host, cache)
+    remote = remote_of(options, cache)
     workshop = Workshop(
         options.composition,
         browser=options.browser,
@@ -145,63 +146,6 @@ def _run_local(options: Options) -> int:
             query=options.query,
         )
         return _render_list(options, request)
-
-
-def settings_of(options: Options | explain.Options) -> RenderSettings:
-    """The settings that a command line asks for."""
-    return render_settings(
-        crf=options.crf,
-        preset=options.preset,
-        quality=options.quality,
-        fps=options.fps,
-        scale=options.scale,
-        locale=options.locale,
-        timezone=options.timezone,
-        now=options.now,
-        system_fonts=options.system_fonts,
-    )
-
-
-def note_of(*, quiet: bool) -> Callable[[str], None]:
-    """How a person is told what stops nothing; with --json too, since it goes to standard error."""
-    return (lambda _: None) if quiet else show.tell_note
-
-
-def open_cache(
-    folder: str | None, limit: str | None, shared: str | None, note: Callable[[str], None]
-) -> CacheOptions | None:
-    """The cache, opened once to know before anything is rendered.
-
-    Raises:
-        CacheFault: the folder that the user chose cannot be used. One that nobody chose is done without.
-    """
-    found = cache_options(os.environ, folder=folder, limit=limit, shared=shared)
-    try:
-        if found is not None:
-            found.open()
-    except CacheFault as fault:
-        if found is None or found.named:
-            raise
-        note(f"{fault.message} This run goes without a cache.")
-        return None
-    return found
-
-
-def remote_of(
-    allowed: list[str] | None, private: list[str] | None, cache: CacheOptions | None
-) -> RemoteOptions | None:
-    """Which hosts rows may name; their files lie beside the cache, or in a folder that goes with the program.
-
-    Raises:
-        UsageError: a host is none.
-    """
-
-    def folder() -> Path:
-        if cache is None:
-            return Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-remote-"))
-        return cache.folder.with_name(f"{cache.folder.name}-remote")
-
-    return remote_options(allowed or (), private or (), folder)
 
 
 def _render_list(options: Options, request: BatchRequest) -> int:
@@ -328,22 +272,6 @@ def _refuse_list_options(options: Options) -> None:
         raise UsageError(
             f"{', '.join(named)}: only for a list of rows; add --variants FILE.", rule="list-option"
         )
-
-
-def binding_of(options: Options, poster_s: Fraction | None) -> BindingOptions:
-    """How a command line binds the rows of a list."""
-    return BindingOptions(
-        column_map=parse_pairs(options.map_ or (), "--map"),
-        use_default=tuple(options.use_default or ()),
-        id_column=options.id_column,
-        locale_column=options.locale_column,
-        out_name=options.out_name,
-        skip_bad_rows=choice(options.bad_rows, ("stop", "skip"), "--bad-rows") == "skip",
-        row_ranges=parse_row_ranges(options.rows) if options.rows is not None else None,
-        only=parse_only(options.only) if options.only is not None else None,
-        poster_s=poster_s,
-        poster_button=options.poster_button,
-    )
 
 
 def _single_values(options: Options) -> dict[str, object]:

@@ -81,8 +81,8 @@ def _long(declaration: Declaration) -> str:
 
 
 def _without_room(inspector: Inspector, default: Variant, name: str, text: str) -> Iterator[Advice]:
-    report = inspector.inspect(1, Variant({**default.values, name: text}, default.files))
-    for one in report.findings:
+    looked = inspector.inspect(1, Variant({**default.values, name: text}, default.files))
+    for one in looked.report.findings:
         if one.rule in NO_ROOM:
             yield Advice(
                 "warning",

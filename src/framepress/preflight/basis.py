@@ -38,6 +38,7 @@ class Basis:
         layouts: with the defaults, one per frame.
         stateful: the page must be stepped there.
         findings: of the template itself.
+        unframed: why each row gets a page of its own; None: rows are laid out in frames.
     """
 
     default: Variant
@@ -49,6 +50,7 @@ class Basis:
     causes: Causes
     stateful: bool
     findings: tuple[Finding, ...] = ()
+    unframed: str | None = None
 
     def time_s(self, frame: int) -> float:
         """Seconds of a frame."""

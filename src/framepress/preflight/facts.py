@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 #: Left, top, right, bottom.
@@ -56,6 +58,8 @@ class PictureFact:
         box: of the element. clip: see `TextFact`.
         vector: drawn anew at every size.
         source: its address.
+        fill: how it fills the element as a background, a computed `background-size`; "": it is none.
+        scale: of the element by transforms, for a background.
     """
 
     place: str
@@ -65,6 +69,8 @@ class PictureFact:
     clip: Box | None
     vector: bool
     source: str
+    fill: str = ""
+    scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +94,74 @@ class Layout:
         return next((picture for picture in self.pictures if picture.place == place), None)
 
 
-def read_layout(told: dict[str, Any], size: tuple[int, int]) -> Layout:
+#: Address of a picture -> its pixels, width and height; None: not known.
+SizeOf = Callable[[str], tuple[int, int] | None]
+
+
+def read_layout(told: dict[str, Any], size: tuple[int, int], size_of: SizeOf) -> Layout:
     """What `layoutFacts` returned.
 
     Args:
         size: of the composition, where the page has no root.
+        size_of: pixels of the file of a background; the page does not know them.
     """
     root = told["root"] or (0, 0, *size)
+    pictures = (_picture(one) for one in told["pictures"])
     return Layout(
         root=_box(root),
         texts=tuple(_text(one) for one in told["texts"]),
-        pictures=tuple(_picture(one) for one in told["pictures"]),
+        pictures=tuple(one for one in (_sized(one, size_of) for one in pictures) if one is not None),
         boxes={one[0]: _box(one[1:]) for one in told["boxes"]},
     )
+
+
+def _sized(picture: PictureFact, size_of: SizeOf) -> PictureFact | None:
+    """A background with its sizes; None: they cannot be told."""
+    if not picture.fill:
+        return picture
+    natural = size_of(picture.source)
+    if natural is None or 0 in natural:
+        return None
+    box = picture.box
+    area = ((box[2] - box[0]) / picture.scale, (box[3] - box[1]) / picture.scale)
+    shown = background_size(picture.fill, natural, area)
+    if shown is None:
+        return None
+    return replace(
+        picture,
+        natural=(float(natural[0]), float(natural[1])),
+        shown=(shown[0] * picture.scale, shown[1] * picture.scale),
+    )
+
+
+def background_size(
+    fill: str, natural: tuple[float, float], area: tuple[float, float]
+) -> tuple[float, float] | None:
+    """Width and height that a background takes in an area; None: it is given in a way that is not read.
+
+    Source: CSS Backgrounds 3, background-size. The area is taken to be the element's whole box.
+    """
+    if fill in ("cover", "contain"):
+        factor = (max if fill == "cover" else min)(area[0] / natural[0], area[1] / natural[1])
+        return natural[0] * factor, natural[1] * factor
+    words = fill.split()
+    sides = [_side(word, side) for word, side in zip((*words, "auto"), area, strict=False)]
+    if len(sides) < 2 or any(side == "?" for side in sides):
+        return None
+    width, height = (side if isinstance(side, float) else None for side in sides)
+    if width is None and height is None:
+        return natural[0], natural[1]
+    if width is None:
+        return natural[0] * (height or 0.0) / natural[1], height or 0.0
+    return width, height if height is not None else natural[1] * width / natural[0]
+
+
+def _side(word: str, area: float) -> float | str:
+    """Length of one side: a number, "auto", or "?" where it is not read."""
+    match = re.fullmatch(r"([\d.]+)(px|%)", word)
+    if match is None:
+        return "auto" if word == "auto" else "?"
+    return float(match[1]) * (area / 100 if match[2] == "%" else 1.0)
 
 
 def _text(told: dict[str, Any]) -> TextFact:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from framepress.page import Page
 from framepress.preflight.scripts import has_emoji
+from framepress.preflight.view import RowView
 
 #: Clusters that are asked about in one go.
 BATCH = 200
@@ -48,47 +48,51 @@ class GlyphBook:
         #: Font -> family that draws its letters, and whether the author named it.
         self._primary: dict[str, tuple[str, bool]] = {}
 
-    def look_up(self, page: Page, font: str, text: str) -> Glyphs:
+    def look_up(self, view: RowView, font: str, text: str) -> Glyphs:
         """The state of all clusters of a text in a font.
 
         Args:
-            page: shows the text in that font, so that the fonts it needs are loaded.
+            view: shows the text in that font, so that the fonts it needs are loaded.
             font: CSS shorthand.
         """
-        clusters = self._clusters(page, font, text)
+        clusters = self._clusters(view, font, text)
         new = [cluster for cluster in clusters if (font, cluster) not in self._states]
         for start in range(0, len(new), BATCH):
-            self._ask(page, font, new[start : start + BATCH])
+            self._ask(view, font, new[start : start + BATCH])
         by_state = {
             state: tuple(one for one in clusters if self._states.get((font, one)) == state)
             for state in ("missing", "fallback")
         }
         return Glyphs(by_state["missing"], by_state["fallback"], self._primary.get(font, ("", False))[1])
 
-    def _clusters(self, page: Page, font: str, text: str) -> list[str]:
+    def _clusters(self, view: RowView, font: str, text: str) -> list[str]:
         """Clusters of a text that have ink. Splitting is the page's work, and rarely needed."""
-        if any(character in _JOINING or unicodedata.combining(character) for character in text) or has_emoji(
-            text
-        ):
-            clusters = page.evaluate(f"__framepress.clustersOf({json.dumps(text)})")
-        else:
-            clusters = list(text)
+        clusters: Iterable[str] = text
+        if _is_joined(text):
+            clusters = view.evaluate(f"clustersOf({json.dumps(text)})")
         return [cluster for cluster in dict.fromkeys(clusters) if _has_ink(cluster)]
 
-    def _ask(self, page: Page, font: str, clusters: list[str]) -> None:
+    def _ask(self, view: RowView, font: str, clusters: list[str]) -> None:
         shown = ["A", *clusters]
-        families = _families_of(page, font, shown)
+        families = _families_of(view, font, shown)
         primary, custom = families[0]
         named = _stack(font)
         chose = custom or primary.casefold() in named
         self._primary[font] = (primary, chose)
-        missing = set(
-            page.evaluate(f"__framepress.missingGlyphs({json.dumps(font)}, {json.dumps(clusters)})")
-        )
+        missing = set(view.evaluate(f"missingGlyphs({json.dumps(font)}, {json.dumps(clusters)})"))
         for cluster, (family, is_custom) in zip(clusters, families[1:], strict=True):
             own = is_custom or family == primary or family.casefold() in named
             state: GlyphState = "missing" if cluster in missing else "own" if own else "fallback"
             self._states[font, cluster] = state
+
+
+def _is_joined(text: str) -> bool:
+    """Whether several characters of a text may be one to its reader.
+
+    A vowel sign by itself is drawn with a dotted circle that no font of the composition may have; not all of
+    them are `combining`, those of Devanagari are not.
+    """
+    return has_emoji(text) or any(one in _JOINING or unicodedata.category(one)[0] == "M" for one in text)
 
 
 def _has_ink(cluster: str) -> bool:
@@ -103,21 +107,23 @@ def _stack(font: str) -> frozenset[str]:
     return frozenset(family.strip().strip("\"'").casefold() for family in families)
 
 
-def _families_of(page: Page, font: str, clusters: list[str]) -> list[tuple[str, bool]]:
+def _families_of(view: RowView, font: str, clusters: list[str]) -> list[tuple[str, bool]]:
     """For each cluster the family that it is mainly drawn in, and whether a style sheet brought it along."""
-    tab = page.tab
-    page.evaluate(f"__framepress.showClusters({json.dumps(font)}, {json.dumps(clusters)})")
+    tab = view.tab
+    view.evaluate(f"showClusters({json.dumps(font)}, {json.dumps(clusters)})")
     tab.call("DOM.enable")
     tab.call("CSS.enable")
     try:
-        root = tab.call("DOM.getDocument", {"depth": 0})["root"]["nodeId"]
+        tab.call("DOM.getDocument", {"depth": 0})
+        shown = tab.call("Runtime.evaluate", {"expression": view.document})["result"]["objectId"]
+        root = tab.call("DOM.requestNode", {"objectId": shown})["nodeId"]
         selector = {"nodeId": root, "selector": "#framepress-clusters > span"}
         nodes = tab.call("DOM.querySelectorAll", selector)["nodeIds"]
         return [_main_family(tab.call("CSS.getPlatformFontsForNode", {"nodeId": node})) for node in nodes]
     finally:
         tab.tell("CSS.disable")
         tab.tell("DOM.disable")
-        page.evaluate("__framepress.hideClusters()")
+        view.evaluate("hideClusters()")
 
 
 def _main_family(told: dict[str, list[dict[str, object]]]) -> tuple[str, bool]:

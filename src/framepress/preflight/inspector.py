@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import mimetypes
 from collections.abc import Iterator
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-from framepress.errors import FramepressError, InputError, PageError
-from framepress.picture_files import is_broken
+from framepress.errors import BrowserCrash, FramepressError, FrameTimeout, InputError, PageError
 from framepress.preflight.backdrop import Pixels, low_contrast
 from framepress.preflight.basis import Basis
-from framepress.preflight.facts import Box, TextFact, overlap
+from framepress.preflight.facts import Box, Layout, TextFact, overlap
+from framepress.preflight.framed_page import FramedPage, NotFramed
 from framepress.preflight.glyphs import GlyphBook, code_points
 from framepress.preflight.judge import Judged, about, judge, known_of
 from framepress.preflight.rules import Finding, RowReport, finding
 from framepress.preflight.scripts import has_emoji
 from framepress.preflight.small_page import SmallPage
+from framepress.preflight.view import RowView
+from framepress.remote_addresses import canonical_address
 from framepress.renderer import Renderer
 from framepress.variants import Variant
 
@@ -27,6 +27,14 @@ GROUND_SCALE = 0.5
 FAINT = 0.5
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What was seen of one row: its report, and its layout at every moment."""
+
+    report: RowReport
+    layouts: tuple[Layout, ...]
+
+
 class Inspector:
     """Inspects the rows of one list in one renderer."""
 
@@ -34,46 +42,68 @@ class Inspector:
         self._renderer = renderer
         self._basis = basis
         self._page = SmallPage(renderer, jumps=not basis.stateful)
+        self._frame = FramedPage(renderer)
         self._glyphs = GlyphBook()
         #: What is behind text with the defaults, per frame.
         self._grounds: dict[int, Pixels] = {}
+        #: Digest of a file of rows -> whether it is no whole picture.
+        self._broken: dict[str, bool] = {}
         self._known = [known_of(layout, basis.causes) for layout in basis.layouts]
 
-    def inspect(self, row: int, variant: Variant) -> RowReport:
-        """Everything that is wrong with the pictures of one row.
+    def inspect(self, row: int, variant: Variant) -> Looked:
+        """Everything that is wrong with the pictures of one row, from a page of its own.
 
         Raises:
             EnvironmentFault: no browser. BrowserCrash, FrameTimeout: worth another try.
         """
         broken = list(self._broken_files(row, variant))
         if broken:
-            return RowReport(row, tuple(broken), failed=True)
+            return Looked(RowReport(row, tuple(broken), failed=True), ())
+        self._frame.leave()
         try:
-            return self._inspect(row, variant)
+            return self._look(self._page, row, variant)
         except (PageError, InputError) as error:
-            return RowReport(row, (_failure(row, error),), failed=True)
+            return Looked(RowReport(row, (_failure(row, error),), failed=True), ())
 
-    def _inspect(self, row: int, variant: Variant) -> RowReport:
+    def inspect_framed(self, row: int, variant: Variant) -> Looked | None:
+        """The same from a frame; None: that does not work for this row.
+
+        Raises:
+            EnvironmentFault: no browser.
+        """
+        if self._basis.unframed is not None or any(self._broken_files(row, variant)):
+            return None
+        if not self._grounds:
+            self._draw_grounds()
+        try:
+            return self._look(self._frame, row, variant)
+        except (NotFramed, PageError, BrowserCrash, FrameTimeout):
+            self._frame.leave()
+            return None
+
+    def _look(self, view: RowView, row: int, variant: Variant) -> Looked:
         basis = self._basis
         if not self._grounds:
             self._draw_grounds()
-        clip = self._page.open(variant, basis.size)
+        clip = view.open(variant, basis.size)
         frames = tuple(sorted({min(frame, clip.frame_count - 1) for frame in basis.frames}))
         findings: dict[tuple[str, str | None, str], Finding] = {}
         widths: dict[str, float] = {}
-        for frame, layout in self._page.layouts(frames):
+        layouts: list[Layout] = []
+        for frame, layout in view.layouts(frames):
+            layouts.append(layout)
             nearest = _nearest(basis.frames, frame)
             base = basis.layouts[nearest]
             judged = Judged(layout, base, basis.causes, variant.values, row, basis.time_s(frame))
             found = [
                 *judge(judged, self._known[nearest]),
-                *self._glyph_findings(judged),
-                *self._contrast_findings(judged, frame),
+                *self._glyph_findings(view, judged),
+                *self._contrast_findings(view, judged, frame),
             ]
             for one in found:
                 findings.setdefault((one.rule, one.field, one.element), one)
             _note_widths(judged, widths)
-        return RowReport(row, tuple(findings.values()), widths)
+        return Looked(RowReport(row, tuple(findings.values()), widths), tuple(layouts))
 
     # ---- files ----------------------------------------------------------------------------------
 
@@ -81,21 +111,27 @@ class Inspector:
         composition = self._renderer.composition
         for name, declaration in composition.declarations.items():
             value = variant.values.get(name, "")
-            if declaration.type == "image" and value in variant.files:
-                path = composition.folder / value
-                if _is_broken(path):
-                    yield finding(
-                        "image-broken", "the file ends too early, or is no picture", row=row, field=name
-                    )
+            path = canonical_address(value) or value
+            if declaration.type != "image" or path not in variant.files:
+                continue
+            if self._is_broken(path, variant.files[path]):
+                yield finding(
+                    "image-broken", "the file ends too early, or is no picture", row=row, field=name
+                )
+
+    def _is_broken(self, path: str, digest: str) -> bool:
+        if digest not in self._broken:
+            served = self._renderer.served(path, digest)
+            self._broken[digest] = served is not None and served.broken
+        return self._broken[digest]
 
     # ---- characters -----------------------------------------------------------------------------
 
-    def _glyph_findings(self, judged: Judged) -> Iterator[Finding]:
+    def _glyph_findings(self, view: RowView, judged: Judged) -> Iterator[Finding]:
         for text in judged.layout.texts:
             if not judged.is_personal(text):
                 continue
-            with self._renderer.warm.guard() as page:
-                glyphs = self._glyphs.look_up(page, text.font, text.text)
+            glyphs = self._glyphs.look_up(view, text.font, text.text)
             if glyphs.missing:
                 yield self._glyph_finding(judged, text, "glyph-missing", glyphs.missing)
             if glyphs.fallback:
@@ -112,14 +148,14 @@ class Inspector:
 
     # ---- contrast -------------------------------------------------------------------------------
 
-    def _contrast_findings(self, judged: Judged, frame: int) -> Iterator[Finding]:
+    def _contrast_findings(self, view: RowView, judged: Judged, frame: int) -> Iterator[Finding]:
         for text in judged.layout.texts:
             if text.opacity < FAINT or text.colour[3] < 32:
                 continue
             grounds = self._own_grounds(judged, text)
             if not grounds and not judged.is_personal(text):
                 continue
-            ground = self._ground(judged, text, frame, drawn_anew=bool(grounds))
+            ground = self._ground(view, judged, text, frame, drawn_anew=bool(grounds))
             ratio = low_contrast(ground, text.colour, text.opacity) if ground is not None else None
             if ratio is not None:
                 name = self._blamed(judged, (text.place, *grounds))
@@ -131,7 +167,9 @@ class Inspector:
         able = [name for place in places for name in judged.causes.looks.get(place, ())]
         return next((name for name in able if judged.values.get(name) != default.get(name)), None)
 
-    def _ground(self, judged: Judged, text: TextFact, frame: int, *, drawn_anew: bool) -> Pixels | None:
+    def _ground(
+        self, view: RowView, judged: Judged, text: TextFact, frame: int, *, drawn_anew: bool
+    ) -> Pixels | None:
         """What is behind a text. None: nothing of it is in the picture.
 
         Where nothing behind it is the row's own, the picture with the defaults shows it; only else is the row
@@ -146,7 +184,7 @@ class Inspector:
         if text.plain and frame in self._grounds and not drawn_anew:
             return _part(self._grounds[frame], box, 0, 0)
         hidden = tuple(one.place for one in judged.layout.texts)
-        pixels, shown = self._page.picture(box, GROUND_SCALE, behind=hidden)
+        pixels, shown = view.picture(box, GROUND_SCALE, behind=hidden)
         return _part(pixels, box, shown.x, shown.y)
 
     def _own_grounds(self, judged: Judged, text: TextFact) -> tuple[str, ...]:
@@ -187,14 +225,6 @@ def _note_widths(judged: Judged, widths: dict[str, float]) -> None:
         size = before.size if before is not None else text.size
         for name in judged.causes.texts.get(text.place, ()):
             widths[name] = max(widths.get(name, 0.0), text.width * size / max(text.size, 1.0))
-
-
-def _is_broken(path: Path) -> bool:
-    kind = mimetypes.guess_type(path.name)[0] or ""
-    try:
-        return is_broken(path.read_bytes(), kind)
-    except OSError:
-        return False
 
 
 def _failure(row: int, error: FramepressError) -> Finding:

@@ -233,7 +233,11 @@ def _picture_findings(judged: Judged, picture: PictureFact) -> Iterator[Finding]
                 min(seen[2], edge[2]),
                 min(seen[3], edge[3]),
             )
-    area = max(0.0, seen[2] - seen[0]) * max(0.0, seen[3] - seen[1])
+    width, height = max(0.0, seen[2] - seen[0]), max(0.0, seen[3] - seen[1])
+    if picture.fill:
+        # One tile of several may be seen whole, wherever it lies.
+        width, height = min(width, picture.shown[0]), min(height, picture.shown[1])
+    area = width * height
     whole = max(picture.shown[0], 1.0) * max(picture.shown[1], 1.0)
     if area < (1 - CROPPED_MAX) * whole:
         cropped = 100 * (1 - area / whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from framepress.clip import Clip
 from framepress.page import Page
@@ -11,6 +12,7 @@ from framepress.preflight.backdrop import Pixels
 from framepress.preflight.facts import Box, Layout, read_layout
 from framepress.rects import Rect, covering
 from framepress.renderer import Renderer
+from framepress.tab import Tab
 from framepress.variants import Variant
 
 #: CSS pixels per pixel, at most, while nothing is to be seen. Drawing a page of 1920x1080 at full size took a
@@ -25,6 +27,8 @@ class SmallPage:
         jumps: pages of this composition can be entered in the middle, as far as has been seen; one that
             cannot after all is opened anew and stepped.
     """
+
+    document = "document"
 
     def __init__(self, renderer: Renderer, *, jumps: bool = False) -> None:
         self._renderer = renderer
@@ -43,8 +47,7 @@ class SmallPage:
         Raises:
             RowFailure, InputError: see `Renderer.open`.
         """
-        # Whole pixels, or pictures would lack a strip at the edge.
-        self._coarse = max(n for n in range(1, COARSE_MAX + 1) if size[0] % n == size[1] % n == 0)
+        self._coarse = coarse_factor(size)
         coarse = (size[0] // self._coarse, size[1] // self._coarse)
         self._variant = variant
         self.clip = self._renderer.open(variant, picture=coarse)
@@ -54,6 +57,15 @@ class SmallPage:
     @property
     def page(self) -> Page:
         return self._renderer.warm.page()
+
+    @property
+    def tab(self) -> Tab:
+        return self.page.tab
+
+    def evaluate(self, call: str) -> Any:
+        """See `RowView`."""
+        with self._renderer.warm.guard() as page:
+            return page.evaluate(f"__framepress.{call}")
 
     def layouts(self, frames: tuple[int, ...], *, every_box: bool = False) -> Iterator[tuple[int, Layout]]:
         """What is seen at these frames, ascending; the page stays at each until the next is asked for.
@@ -65,7 +77,11 @@ class SmallPage:
             with self._renderer.warm.guard() as page:
                 self.seek(frame)
                 told = page.evaluate(f"__framepress.layoutFacts({str(every_box).lower()})")
-            yield frame, read_layout(told, self._size())
+            yield frame, read_layout(told, self._size(), self._picture_size)
+
+    def _picture_size(self, url: str) -> tuple[int, int] | None:
+        assert self._variant is not None
+        return self._renderer.picture_size(url, self._variant)
 
     def seek(self, frame: int) -> None:
         """Go to a frame, through every one before it if the page asks for that; only forward then."""
@@ -98,22 +114,35 @@ class SmallPage:
         Returns:
             RGB, and the part in CSS pixels that it shows: a little more than `box`.
         """
-        size, coarse = self._size(), self._coarse
-        whole = Rect(0, 0, size[0] // coarse, size[1] // coarse)
-        part = whole
-        if box is not None:
-            part = covering(box, 1 / coarse, 1).clipped(whole.width, whole.height) or whole
         with self._renderer.warm.guard() as page:
             if behind:
                 page.evaluate(f"__framepress.hideText({list(behind)!r})")
-            shown = page.look_at(part, scale=scale * coarse)
-            png = page.picture(max(self._at, 0), shown)
-            page.look_at(None)
+            taken = picture_of(page, box, scale, self._size(), self._coarse, max(self._at, 0))
             if behind:
                 page.evaluate("__framepress.hideText([])")
-        rect = Rect(part.x * coarse, part.y * coarse, part.width * coarse, part.height * coarse)
-        return decode_rgb(png), rect
+        return taken
 
     def _size(self) -> tuple[int, int]:
         assert self.clip is not None
         return self.clip.document.width, self.clip.document.height
+
+
+def coarse_factor(size: tuple[int, int]) -> int:
+    """CSS pixels per pixel while nothing is to be seen: whole pixels, or pictures would lack a strip at the
+    edge."""
+    return max(n for n in range(1, COARSE_MAX + 1) if size[0] % n == size[1] % n == 0)
+
+
+def picture_of(
+    page: Page, box: Box | None, scale: float, size: tuple[int, int], coarse: int, frame: int
+) -> tuple[Pixels, Rect]:
+    """A part of a page that is drawn coarsely; see `RowView.picture`."""
+    whole = Rect(0, 0, size[0] // coarse, size[1] // coarse)
+    part = whole
+    if box is not None:
+        part = covering(box, 1 / coarse, 1).clipped(whole.width, whole.height) or whole
+    shown = page.look_at(part, scale=scale * coarse)
+    png = page.picture(frame, shown)
+    page.look_at(None)
+    rect = Rect(part.x * coarse, part.y * coarse, part.width * coarse, part.height * coarse)
+    return decode_rgb(png), rect

@@ -13,6 +13,7 @@ from framepress.errors import RowFailure
 from framepress.preflight.backdrop import Pixels
 from framepress.preflight.basis import Basis, BasisRequest
 from framepress.preflight.facts import Layout
+from framepress.preflight.framed_page import why_not_framed
 from framepress.preflight.judge import Causes, Judged, judge
 from framepress.preflight.moments import key_frames, looked_at, rests
 from framepress.preflight.rules import Finding, finding
@@ -35,6 +36,7 @@ class Surveyor:
     """
 
     def __init__(self, renderer: Renderer, size: tuple[int, int]) -> None:
+        self._composition = renderer.composition
         self._page = SmallPage(renderer)
         self._size = size
 
@@ -51,8 +53,10 @@ class Surveyor:
         before, pictures = self._looks(frames, pictures=True)
         stateful = bool(self._page.page.stateful)
         layouts = tuple(layout for layout, _ in before)
+        # Before other values are tried: one with which the page fails leaves no page to ask.
+        names = self._names(layouts)
         causes, idle = self._causes(request, frames, before, pictures)
-        causes = replace(causes, names=self._names(layouts))
+        causes = replace(causes, names=names)
         basis = Basis(
             default=request.default,
             frames=frames,
@@ -62,6 +66,7 @@ class Surveyor:
             layouts=layouts,
             causes=causes,
             stateful=stateful,
+            unframed="its page must be stepped" if stateful else why_not_framed(self._composition),
         )
         return replace(basis, findings=(*_template_findings(basis), *idle))
 

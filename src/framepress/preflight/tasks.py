@@ -60,7 +60,15 @@ class ShotTask:
 
 @dataclass(frozen=True)
 class Inspected:
+    """What is wrong with rows.
+
+    Attributes:
+        disagreement: where a row looked otherwise in a frame than in a page of its own; then no row of the
+            list that was laid out in a frame counts.
+    """
+
     reports: tuple[RowReport, ...]
+    disagreement: str | None = None
 
 
 @dataclass(frozen=True)

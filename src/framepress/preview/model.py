@@ -12,34 +12,31 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 from framepress import runtime, variants
 from framepress.composition import Composition, load_composition
+from framepress.declarations import LOCALE_NAME
 from framepress.errors import FramepressError, RowValueError
-from framepress.html_parts import Kind
-from framepress.html_scan import scan
+from framepress.page_facts import AudioElement
+from framepress.picture_files import picture_size
 from framepress.preflight.facts import read_layout
+from framepress.preflight.first_script import with_script
 from framepress.preflight.judge import Causes, Judged, judge
 from framepress.preflight.rules import RULES
-from framepress.preflight.table import Table
 from framepress.preflight.values import check_row
-from framepress.rows import BadRow, open_rows
+from framepress.preview.listed import ListedRows, ListSource, read_list
+from framepress.remote_files import RemoteFiles
+from framepress.row_binding import BindingOptions
+from framepress.rows import list_name
 from framepress.settings import RenderSettings
 from framepress.site import Served, Site
 
-#: Rows that can be stepped through; of a longer list the first.
-ROWS_MAX = 20_000
+#: Where values come from, for messages.
+PLACE = "values"
 
 #: Pages that are kept to be served; a browser asks for one right after it was made.
 PAGES_MAX = 32
-
-
-@dataclass(frozen=True)
-class PreviewRow:
-    """A row of the list: canonical texts by column."""
-
-    number: int
-    texts: Mapping[str, str]
 
 
 @dataclass
@@ -47,9 +44,7 @@ class _Loaded:
     """A composition and a list as they are in their files now."""
 
     composition: Composition
-    rows: list[PreviewRow]
-    columns: tuple[str, ...]
-    table: Table
+    listed: ListedRows
     site: Site
     version: str
 
@@ -59,13 +54,15 @@ class PreviewModel:
     """One composition and perhaps one list.
 
     Attributes:
-        rows_path: list of rows; None: only the form.
+        source: list of rows; None: only the form.
+        remote: gets files of other hosts; None: no host is allowed.
     """
 
     composition_path: Path
-    rows_path: str | None
+    source: ListSource | None
     settings: RenderSettings
-    column_map: Mapping[str, str] = field(default_factory=dict)
+    remote: RemoteFiles | None = None
+    _given: ListedRows | None = None
     _loaded: _Loaded | None = None
     _pages: OrderedDict[str, str] = field(default_factory=OrderedDict)
     _names: itertools.count[int] = field(default_factory=itertools.count)
@@ -75,8 +72,8 @@ class PreviewModel:
         watched = [self.composition_path]
         if self._loaded is not None:
             watched = [self._loaded.composition.path, *self._loaded.composition.files.values()]
-        if self.rows_path is not None:
-            watched.append(Path(self.rows_path))
+        if self.source is not None:
+            watched += self.source.files()
         return "-".join(str(_changed(path)) for path in watched)
 
     def state(self) -> dict[str, Any]:
@@ -90,8 +87,8 @@ class PreviewModel:
         return {
             "name": composition.name,
             "version": loaded.version,
-            "rows": len(loaded.rows),
-            "list": self.rows_path,
+            "rows": len(loaded.listed.rows),
+            "list": list_name(self.source.rows) if self.source is not None else None,
             "variables": [
                 {
                     "name": name,
@@ -103,7 +100,7 @@ class PreviewModel:
                     "longest": self._extreme(loaded, name, longest=True),
                     "shortest": self._extreme(loaded, name, longest=False),
                 }
-                for name in composition.variables(loaded.columns)
+                for name in composition.variables(loaded.listed.columns)
                 for declaration in (composition.declarations.get(name),)
             ],
         }
@@ -111,12 +108,17 @@ class PreviewModel:
     def row(self, index: int) -> dict[str, Any]:
         """Values of a row, by variable, and what is wrong with them; `index` from 0."""
         loaded = self._fresh()
-        row = loaded.rows[index]
+        row = loaded.listed.rows[index]
         columns = self._binder(loaded).column_of
         values = {name: row.texts.get(column, "") for name, column in columns.items()}
-        found = check_row(row.number, row.texts, columns, loaded.composition.declarations, loaded.table)
+        if self._binding.locale_column is not None:
+            values[LOCALE_NAME] = row.texts.get(self._binding.locale_column, "")
+        found = check_row(
+            row.number, row.texts, columns, loaded.composition.declarations, loaded.listed.table
+        )
         return {
             "row": row.number,
+            "id": row.texts.get(self._binding.id_column or "", ""),
             "values": values,
             "findings": [
                 {
@@ -141,8 +143,11 @@ class PreviewModel:
             composition, columns=tuple(given), column_map={}, use_default=tuple(composition.declarations),
             batch=False,
         )  # fmt: skip
-        variant = binder.bind(given, place="values", row_number=None)
-        document = composition.instantiate(variant.values, columns=loaded.columns)
+        binder.remote = self.remote
+        variant = binder.bind(given, place=PLACE, row_number=None)
+        document = composition.instantiate(
+            variant.values, columns=loaded.listed.columns, locale=self.settings.locale
+        )
         fps = self.settings.fps or document.fps or variants.FPS_DEFAULT
         script = runtime.script(
             runtime.PREVIEW_FILES,
@@ -162,6 +167,7 @@ class PreviewModel:
             "fps": [fps.numerator, fps.denominator],
             "duration": float(document.duration) if rooted and document.duration is not None else None,
             "values": dict(variant.values),
+            "sounds": [_sound(one, name, loaded.version) for one in document.audio if not one.muted],
         }
 
     def file(self, name: str, path: str) -> Served | None:
@@ -184,8 +190,8 @@ class PreviewModel:
         """
         size = int(told["size"][0]), int(told["size"][1])
         judged = Judged(
-            read_layout(dict(told["layout"]), size),
-            read_layout(dict(told["base"]), size) if told.get("base") else None,
+            read_layout(dict(told["layout"]), size, self._picture_size),
+            read_layout(dict(told["base"]), size, self._picture_size) if told.get("base") else None,
             Causes(names=dict(told.get("names") or {})),
             dict(told["values"]),
             None,
@@ -205,6 +211,14 @@ class PreviewModel:
 
     # ---- inside ---------------------------------------------------------------------------------
 
+    def _picture_size(self, url: str) -> tuple[int, int] | None:
+        """Pixels of a file below the composition's folder, by an address under which a page asked for it."""
+        path = unquote(urlsplit(url).path)
+        if not path.startswith("/c/"):
+            return None
+        served = self._fresh().site.read(path.removeprefix("/c/").partition("/")[2])
+        return picture_size(served.body) if served is not None else None
+
     def _fresh(self) -> _Loaded:
         version = self.version()
         if self._loaded is None or self._loaded.version != version:
@@ -213,61 +227,65 @@ class PreviewModel:
 
     def _load(self) -> _Loaded:
         composition = load_composition(self.composition_path)
-        rows: list[PreviewRow] = []
-        table = Table()
-        columns: dict[str, None] = {}
-        if self.rows_path is not None:
-            with open_rows(self.rows_path) as source:
-                for row in itertools.islice(source, ROWS_MAX):
-                    if isinstance(row, BadRow):
-                        continue
-                    texts = {name: _text(value) for name, value in row.values.items()}
-                    columns.update(dict.fromkeys(texts))
-                    table.add(row.number, texts)
-                    rows.append(PreviewRow(row.number, texts))
         site = Site(
             composition.folder, composition.path.relative_to(composition.folder).as_posix(), "preview"
         )
-        loaded = _Loaded(composition, rows, tuple(columns), table, site, "")
+        loaded = _Loaded(composition, self._listed(), site, "")
         self._loaded = loaded
         loaded.version = self.version()
         return loaded
 
+    def _listed(self) -> ListedRows:
+        if self.source is None:
+            return ListedRows()
+        if self.source.files():
+            return read_list(self.source)
+        # Standard input is there once, and a database is not asked at every save.
+        if self._given is None:
+            self._given = read_list(self.source)
+        return self._given
+
+    @property
+    def _binding(self) -> BindingOptions:
+        return self.source.binding if self.source is not None else BindingOptions()
+
     def _binder(self, loaded: _Loaded) -> variants.Binder:
         return variants.Binder(
             loaded.composition,
-            columns=loaded.columns,
-            column_map=self.column_map,
+            columns=loaded.listed.columns,
+            column_map=self._binding.column_map,
             use_default=tuple(loaded.composition.declarations),
             batch=True,
+            locale_column=self._binding.locale_column,
         )
 
     def _extreme(self, loaded: _Loaded, name: str, *, longest: bool) -> int | None:
         """Index of the row with the longest or shortest value of a variable; None: there is none."""
-        if not loaded.rows:
+        if not loaded.listed.rows:
             return None
-        column = loaded.table.columns.get(self._binder(loaded).column_of.get(name, ""))
+        column = loaded.listed.table.columns.get(self._binder(loaded).column_of.get(name, ""))
         number = (column.longest if longest else column.shortest)[1] if column is not None else 0
-        return next((index for index, row in enumerate(loaded.rows) if row.number == number), None)
+        return next((index for index, row in enumerate(loaded.listed.rows) if row.number == number), None)
 
 
-def with_script(html: str, script: str) -> str:
-    """A document whose first script is this one.
-
-    It stands at the beginning of the head, or else behind the document type, which must stay in front.
-    """
-    assert "</script" not in script.lower() and "<!--" not in script
-    page = scan(html)
-    head = next((tag.end for tag in page.tags if tag.name == "head"), None)
-    if head is None:
-        head = next((region.end for region in page.regions if region.kind is Kind.DOCTYPE), 0)
-    return f"{html[:head]}<script>{script}</script>{html[head:]}"
+def _sound(one: AudioElement, page: str, version: str) -> dict[str, Any]:
+    """When a file is heard; seconds. `page`: under whose address it is asked for. `version`: of the files."""
+    return {
+        "key": f"{version}/{one.src}",
+        "url": f"/c/{page}/{quote(one.src)}",
+        "start": float(one.start),
+        "end": float(one.end) if one.end is not None else None,
+        "trim": float(one.trim_start),
+        "speed": float(one.speed),
+        "volume": float(one.volume),
+        "loop": one.loop,
+    }
 
 
 def message_of(error: FramepressError) -> dict[str, Any]:
     """An error for the page."""
     field_name = error.field if isinstance(error, RowValueError) else None
-    return {"error": error.message, "field": field_name}
+    return {"error": error.message.removeprefix(f"{PLACE}: "), "field": field_name}
 
 
 def _changed(path: Path) -> int:
@@ -276,13 +294,6 @@ def _changed(path: Path) -> int:
     except OSError:
         return 0
     return facts.st_mtime_ns ^ facts.st_size
-
-
-def _text(value: object) -> str:
-    try:
-        return variants.canonical_text(value)
-    except ValueError:
-        return ""
 
 
 def _epoch_ms(now: str) -> int:

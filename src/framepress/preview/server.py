@@ -7,6 +7,7 @@ request must name the loopback host, and one that changes or reveals something m
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -21,10 +22,11 @@ from framepress.preview.model import PreviewModel, message_of
 #: Bytes of a request.
 BODY_BYTES_MAX = 8 << 20
 
-#: What the composition may load: its folder. What is ours asks for nothing else either.
+#: What the composition may load: its folder, and pictures of hosts that were allowed. What is ours asks for
+#: nothing else either.
 POLICY = (
     "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; connect-src 'self' data: blob:; "
-    "frame-ancestors 'self'; form-action 'none'"
+    "img-src 'self' data: blob: {hosts}; frame-ancestors 'self'; form-action 'none'"
 )
 
 
@@ -46,7 +48,7 @@ class PreviewServer:
 
         Handler.model, Handler.lock = model, lock
         try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+            self._server = _Server(("127.0.0.1", port), Handler)
         except OSError as exc:
             raise UsageError(
                 f"--port {port} cannot be used: {exc.strerror}. Take another, or --port 0 for any.",
@@ -63,6 +65,13 @@ class PreviewServer:
         """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that went away in the middle is no news; anything else is a bug of ours."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -152,7 +161,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Content-Type": kind,
             "Content-Length": len(body),
             "Cache-Control": "no-store",
-            "Content-Security-Policy": POLICY,
+            "Content-Security-Policy": POLICY.format(hosts=_hosts(self.model)),
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Cross-Origin-Resource-Policy": "same-origin",
@@ -167,6 +176,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
         self.close_connection = True
+
+
+def _hosts(model: PreviewModel) -> str:
+    """The hosts that may be asked for pictures, as a policy names them."""
+    if model.remote is None:
+        return ""
+    sources = []
+    for rule in model.remote.options.rules:
+        host = f"[{rule.host}]" if ":" in rule.host else rule.host
+        place = f"{'*.' if rule.below else ''}{host}{f':{rule.port}' if rule.port else ''}"
+        sources += [f"https://{place}", *([f"http://{place}"] if rule.private else [])]
+    return " ".join(sources)
 
 
 def _shell() -> bytes:

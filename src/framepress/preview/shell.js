@@ -102,6 +102,7 @@ async function show(values, frame = state.frame) {
     const page = await ask("/api/page", { values });
     await stage.open(page);
     state.shown = page;
+    loadSounds(page.sounds);
     const fps = page.fps[0] / page.fps[1];
     const exact = (page.duration ?? stage.endS) * fps;
     state.frames = Math.max(1, Math.abs(exact - Math.round(exact)) < 1e-3 ? Math.round(exact) : Math.ceil(exact));
@@ -153,6 +154,7 @@ function play() {
   const fps = state.shown.fps[0] / state.shown.fps[1];
   const from = state.frame >= state.frames - 1 ? 0 : state.frame;
   const began = performance.now();
+  playSounds(from / fps);
   const tick = async () => {
     if (!state.playing) return;
     const frame = from + Math.floor(((performance.now() - began) / 1000) * fps);
@@ -167,7 +169,51 @@ function pause() {
   if (!state.playing) return;
   state.playing = false;
   byId("play").textContent = "Play";
+  stopSounds();
   if (state.shown && !state.busy) go(state.frame);
+}
+
+// ---- sound --------------------------------------------------------------------------------------
+
+// Close to what is rendered, not the same: no limiter, and nothing is louder than its file.
+const sounds = { files: new Map(), parts: [], timers: [] };
+
+// Whole files: in one that arrives piece by piece nobody can jump.
+async function soundFile(url) {
+  const answer = await fetch(url);
+  return answer.ok ? URL.createObjectURL(await answer.blob()) : null;
+}
+
+async function loadSounds(wanted) {
+  stopSounds();
+  sounds.parts = [];
+  const parts = await Promise.all(wanted.map(async (sound) => {
+    if (!sounds.files.has(sound.key)) sounds.files.set(sound.key, soundFile(sound.url));
+    const source = await sounds.files.get(sound.key).catch(() => null);
+    return source && { ...sound, player: Object.assign(new Audio(source), { loop: sound.loop, volume: Math.min(1, sound.volume), playbackRate: sound.speed }) };
+  }));
+  if (state.shown?.sounds === wanted) sounds.parts = parts.filter(Boolean);
+}
+
+function playSounds(timeS) {
+  stopSounds();
+  for (const { player, start, end, trim, speed } of sounds.parts) {
+    if (end !== null && timeS >= end) continue;
+    const begin = () => {
+      const into = trim + Math.max(0, timeS - start) * speed;
+      player.currentTime = player.loop && player.duration > 0 ? into % player.duration : into;
+      // A browser that wants to be asked first stays silent.
+      player.play().catch(() => undefined);
+    };
+    sounds.timers.push(setTimeout(begin, Math.max(0, start - timeS) * 1000));
+    if (end !== null) sounds.timers.push(setTimeout(() => player.pause(), (end - timeS) * 1000));
+  }
+}
+
+function stopSounds() {
+  for (const timer of sounds.timers) clearTimeout(timer);
+  sounds.timers = [];
+  for (const { player } of sounds.parts) player.pause();
 }
 
 function layout() {
@@ -177,6 +223,8 @@ function layout() {
   byId("frame").style.width = `${width * scale}px`;
   byId("frame").style.height = `${height * scale}px`;
   byId("page").style.transform = scale === 1 ? "none" : `scale(${scale})`;
+  // Gradients are dithered by where a pixel lies in its layer: only in one of its own are they those of the rendered frame.
+  byId("page").style.willChange = scale === 1 ? "transform" : "auto";
   byId("overlay").setAttribute("viewBox", `0 0 ${width} ${height}`);
   byId("zoom").setAttribute("aria-pressed", String(state.actual));
 }
@@ -284,6 +332,7 @@ function input(variable) {
   field.value = state.values[variable.name] ?? variable.default ?? "";
   field.addEventListener("input", () => {
     state.values[variable.name] = field.value;
+    if (state.row >= 0) byId("row").textContent = `${state.rowName}, edited`;
     clearTimeout(state.typing);
     state.typing = setTimeout(() => show(state.values), 150);
   });
@@ -297,7 +346,8 @@ async function row(index) {
   // An empty cell takes the fallback, as it does in a run.
   state.values = found.values;
   state.rowFindings = found.findings;
-  byId("row").textContent = `row ${found.row} of ${count.toLocaleString("en")}`;
+  state.rowName = [`row ${found.row} of ${count.toLocaleString("en")}`, found.id].filter(Boolean).join(" · ");
+  byId("row").textContent = state.rowName;
   fillForm();
   await show(state.values);
 }

@@ -23,8 +23,9 @@ from typing import Any
 
 from framepress.preflight.rules import RULES, SEVERITIES, Finding
 from framepress.preflight.table import Column
+from framepress.proof.found import Proof
 from framepress.proof.identity import Identity
-from framepress.proof.run import Proof
+from framepress.rows import list_name
 
 FORMAT = 1
 
@@ -39,9 +40,14 @@ def proof_document(proof: Proof, identity: Identity, *, show_values: bool) -> di
         "framepress_proof": FORMAT,
         "identity": identity.as_dict(),
         "composition": {"name": proof.composition_name, "digest": proof.composition_digest},
-        "list": {"name": proof.request.rows, "rows": gathered.rows, "refused": gathered.refused},
+        "list": {
+            "name": list_name(proof.request.listed.rows),
+            "rows": gathered.rows,
+            "refused": gathered.refused,
+        },
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "moments": [round(proof.basis.time_s(frame), 3) for frame in proof.basis.frames],
+        "laid_out": {"in_frames": proof.basis.unframed is None, "because": proof.basis.unframed},
         "counts": {severity: proof.count(severity) for severity in SEVERITIES},
         "findings": [
             _finding(proof, one) | ({"value": _value(proof, one)} if show_values else {})

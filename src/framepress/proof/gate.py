@@ -13,8 +13,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from framepress import variants
 from framepress.batch import Batch
+from framepress.bound_list import Beat, binder_of, worker_config_of
 from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder
 from framepress.errors import InputError, RowValueError
 from framepress.ledger_rows import BOUND
@@ -24,8 +24,7 @@ from framepress.preflight.rules import RULES, Finding
 from framepress.proof.approval import Approval, check_approval
 from framepress.proof.gather import Gatherer, row_digest
 from framepress.proof.identity import identity_of
-from framepress.proof.work import Beat, Crew
-from framepress.tasks import WorkerConfig
+from framepress.proof.work import Crew
 from framepress.variants import Variant
 
 #: Rows with errors that are named in the message.
@@ -63,37 +62,26 @@ def check_batch(
 
 def _errors(batch: Batch, browser: BrowserOptions, workers: int, on_progress: Beat) -> dict[int, Finding]:
     """Row -> the first of its errors."""
-    composition, request = batch.composition, batch.request
-    binder = variants.Binder(
-        composition,
-        columns=batch.ledger.columns(),
-        column_map=request.binding.column_map,
-        use_default=request.binding.use_default,
-        batch=True,
-    )
-    gatherer = Gatherer(batch.ledger, composition, binder, lambda: None)
+    composition = batch.composition
+    gatherer = Gatherer(batch.ledger, composition, binder_of(batch), lambda: None)
     gathered = gatherer.gather(Chooser(composition.declarations))
     refused = {row.number for row in batch.ledger.iter_rows({"rejected"})}
     found = [one for one in gathered.findings if one.row is not None and one.row not in refused]
     out = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-gate-"))
-    config = WorkerConfig(
-        number=1,
-        composition=composition.path,
-        composition_digest=composition.digest,
-        settings=request.settings,
-        limits=request.limits,
-        browser=browser,
-        out=out,
-    )
     try:
-        with WorkerPool(config, workers) as pool:
+        with WorkerPool(worker_config_of(batch, browser, out), workers) as pool:
             crew = Crew(pool)
             on_progress("looking at the template", 0, 0)
             # What a variable changes is needed for the messages only; columns without effect are not.
             basis = crew.basis(gatherer.request(gatherer.default()), gatherer.first())
-            rows = ((row.number, Variant(row.values, row.files)) for row in batch.ledger.iter_rows(BOUND))
-            for done, report in enumerate(crew.inspect(basis, rows), start=1):
-                on_progress("laying out", done, gathered.rows)
+            inspection = crew.inspect(
+                basis,
+                lambda: (
+                    (row.number, Variant(row.values, row.files)) for row in batch.ledger.iter_rows(BOUND)
+                ),
+                lambda done: on_progress("laying out", done, gathered.rows),
+            )
+            for report in inspection.reports:
                 found += report.findings
     finally:
         remove_folder(out)

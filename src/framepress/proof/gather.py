@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from framepress import keys
 from framepress.composition import Composition
@@ -58,8 +58,9 @@ class Gatherer:
         self._on_row = on_row
         template = composition.template(tuple(binder.column_of))
         self._conditions = [condition.where(0) for condition in template.conditions]
-        self._others: dict[str, dict[str, None]] = {}
-        self._extremes: dict[str, list[str]] = {}
+        #: Variable -> some of its values, each with the files of its row.
+        self._others: dict[str, dict[str, Mapping[str, str]]] = {}
+        self._extremes: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
         self._seen: dict[bytes, int] = {}
         self._first: LedgerRow | None = None
 
@@ -85,7 +86,7 @@ class Gatherer:
         for name, declaration in self._composition.declarations.items():
             if declaration.default is not None:
                 values[name] = declaration.default
-        return Variant(values, {})
+        return Variant(values, self._first.files)
 
     def first(self) -> Variant:
         """The first row that can be rendered."""
@@ -95,12 +96,14 @@ class Gatherer:
     def request(self, default: Variant) -> BasisRequest:
         """What the basis is made from, with these values as what all others are compared with."""
         others = {}
+        files = dict(default.files)
         for name, values in self._others.items():
-            tried = (*self._extremes[name], *values)
-            others[name] = tuple(dict.fromkeys(one for one in tried if one != default.values[name]))[
-                : OTHERS + 2
-            ]
-        return BasisRequest(default, others)
+            tried = dict([*self._extremes[name], *values.items()])
+            tried.pop(default.values[name], None)
+            others[name] = tuple(tried)[: OTHERS + 2]
+            for value in others[name]:
+                files |= tried[value]
+        return BasisRequest(replace(default, files=files), others)
 
     def _row(self, row: LedgerRow, found: Gathered, chooser: Chooser, digests: list[bytes]) -> None:
         found.ids[row.number] = row.id or str(row.number)
@@ -121,7 +124,7 @@ class Gatherer:
         chooser.add_row(row.number, values, {name: texts.get(column, "") for name, column in columns.items()})
         for branch in self._branches(row):
             chooser.add_branch(row.number, branch)
-        self._note_values(values)
+        self._note_values(values, row.files)
         digest = row_digest(row)
         digests.append(digest)
         earlier = self._seen.setdefault(digest, row.number)
@@ -136,16 +139,16 @@ class Gatherer:
         for index, where in enumerate(self._conditions):
             yield f"data-if at {where}, {'left out' if str(index) in left else 'there'}"
 
-    def _note_values(self, values: Mapping[str, str]) -> None:
+    def _note_values(self, values: Mapping[str, str], files: Mapping[str, str]) -> None:
         for name, value in values.items():
             others = self._others.setdefault(name, {})
             if len(others) <= OTHERS:
-                others[value] = None
-            extremes = self._extremes.setdefault(name, [value, value])
-            if len(value) > len(extremes[0]):
-                extremes[0] = value
-            if len(value) < len(extremes[1]):
-                extremes[1] = value
+                others[value] = files
+            extremes = self._extremes.setdefault(name, [(value, files), (value, files)])
+            if len(value) > len(extremes[0][0]):
+                extremes[0] = (value, files)
+            if len(value) < len(extremes[1][0]):
+                extremes[1] = (value, files)
 
     def _refused(self, row: LedgerRow) -> Finding:
         error = row.error or {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from framepress.errors import FramepressError, RowFailure
@@ -22,8 +22,21 @@ CHUNK = 12
 #: Seconds between two looks at the workers.
 WAIT_S = 0.5
 
-#: Called with what is being done, how much of it is done, and how much there is.
-Beat = Callable[[str, int, int], None]
+
+#: Gives the rows that are to be looked at, as often as it is called.
+Rows = Callable[[], Iterable[tuple[int, Variant]]]
+
+
+class _Disagreement(Exception):
+    """A row looked otherwise in a frame; the text says which and how."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What is wrong with the rows of a list, and the basis by which that was found in the end."""
+
+    reports: list[RowReport]
+    basis: Basis
 
 
 class Crew:
@@ -48,14 +61,35 @@ class Crew:
                 raise error
         raise AssertionError("the second try returns or raises")
 
-    def inspect(self, basis: Basis, rows: Iterable[tuple[int, Variant]]) -> Iterator[RowReport]:
-        """A report for every row, as they come."""
+    def inspect(self, basis: Basis, rows: Rows, on_done: Callable[[int], None]) -> Inspection:
+        """A report for every row.
+
+        Args:
+            rows: the rows; called again where they have to be looked at in another way.
+            on_done: called with how many are done.
+        """
+        try:
+            return Inspection(list(self._inspected(basis, rows(), on_done)), basis)
+        except _Disagreement as error:
+            # Whatever was laid out in a frame is in doubt now.
+            basis = replace(basis, unframed=str(error))
+            return Inspection(list(self._inspected(basis, rows(), on_done)), basis)
+
+    def _inspected(
+        self, basis: Basis, rows: Iterable[tuple[int, Variant]], on_done: Callable[[int], None]
+    ) -> Iterator[RowReport]:
+        done = 0
         again: list[tuple[int, Variant]] = []
         tasks = (InspectTask(basis, chunk) for chunk in _chunks(rows, CHUNK))
         for answer in self._answers(tasks):
             task = answer.task
             assert isinstance(task, InspectTask)
             if isinstance(answer.reply, Inspected):
+                if answer.reply.disagreement is not None and basis.unframed is None:
+                    self._finish()
+                    raise _Disagreement(answer.reply.disagreement)
+                done += len(answer.reply.reports)
+                on_done(done)
                 yield from answer.reply.reports
             elif isinstance(_error_of(answer), RowFailure):
                 again += task.rows
@@ -65,6 +99,8 @@ class Crew:
         for answer in self._answers(InspectTask(basis, (row,)) for row in again):
             task = answer.task
             assert isinstance(task, InspectTask)
+            done += 1
+            on_done(done)
             if isinstance(answer.reply, Inspected):
                 yield from answer.reply.reports
             else:
@@ -73,6 +109,11 @@ class Crew:
                     raise error
                 number = task.rows[0][0]
                 yield RowReport(number, (finding("row-broken", error.message, row=number),), failed=True)
+
+    def _finish(self) -> None:
+        """Let workers end what they are at; nobody wants it."""
+        for _ in self._answers(()):
+            pass
 
     def shoot(self, tasks: Iterable[ShotTask]) -> Iterator[Shots]:
         """Pictures, as they come; rows that fail now have none."""

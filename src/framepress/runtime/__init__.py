@@ -26,23 +26,32 @@ PAGE_FILES = (
 )
 #: Of a page in a frame of ours, see `preview`.
 PREVIEW_FILES = (*PAGE_FILES, "preview.js")
+#: Of a row in a frame of ours, see `framed`.
+FRAMED_FILES = (*PAGE_FILES, "framed.js")
 WORKER_FILES = ("clock.js", "worker.js")
 
 
 @cache
-def _text(name: str) -> str:
+def text(name: str) -> str:
+    """A file of this folder."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def script(names: tuple[str, ...], *, epoch_ms: int, seed: str, preview: bool = False) -> str:
+def script(
+    names: tuple[str, ...], *, epoch_ms: int, seed: str, preview: bool = False, framed: bool = False
+) -> str:
     """JavaScript that installs the runtime.
 
     Args:
         names: `PAGE_FILES` or `WORKER_FILES`.
         epoch_ms: what `Date.now()` reads at frame 0, milliseconds since 1970.
         seed: any text; pages with equal seeds draw equal random numbers.
-        preview: the page is in a frame of ours, and as much on its own as one in a tab.
+        preview: the page is in a frame of ours, in a browser of somebody's.
+        framed: the page is in a frame of ours, in our browser.
     """
-    config = json.dumps({"epochMs": epoch_ms, "seed": seed} | ({"preview": True} if preview else {}))
-    body = "\n".join(_text(name) for name in names)
+    modes = {"preview": preview, "framed": framed}
+    config = json.dumps(
+        {"epochMs": epoch_ms, "seed": seed} | {name: True for name, on in modes.items() if on}
+    )
+    body = "\n".join(text(name) for name in names)
     return f'(() => {{ "use strict";\nconst config = {config};\n{body}\n}})();'

@@ -144,7 +144,7 @@ function collectErrors() {
 function begin() {
   page.root = findRoot();
   adoptSheets();
-  if (page.root && (window === window.top || config.preview)) prepareRoot(page.root);
+  if (page.root && (window === window.top || config.preview || config.framed)) prepareRoot(page.root);
   prepareInnerRoots();
   findTimed(page.root);
   showTimed(0);

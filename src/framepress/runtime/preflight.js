@@ -186,6 +186,45 @@ function pictureFact(element, place, style) {
   };
 }
 
+// The parts of a computed list; commas in brackets and quotes separate nothing.
+function listParts(text) {
+  const parts = [];
+  let depth = 0;
+  let quoted = false;
+  let from = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text[at];
+    if (letter === "\\") at += 1;
+    else if (letter === '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if (letter === "(") depth += 1;
+    else if (letter === ")") depth -= 1;
+    else if (letter === "," && depth === 0) {
+      parts.push(text.slice(from, at).trim());
+      from = at + 1;
+    }
+  }
+  return [...parts, text.slice(from).trim()];
+}
+
+// Files that are painted behind an element. What size such a file has the page does not tell; who judges looks it up.
+function backgroundFacts(element, place, style) {
+  const box = element.getBoundingClientRect();
+  if (box.width < 2 || box.height < 2 || opacityOf(element) < FAINT) return [];
+  const sizes = listParts(style.backgroundSize);
+  return listParts(style.backgroundImage).flatMap((image, index) => {
+    const match = /^url\("((?:[^"\\]|\\.)*)"\)$/.exec(image);
+    if (!match || match[1].startsWith("data:")) return [];
+    const source = match[1].replace(/\\(.)/g, "$1");
+    return [{
+      place, natural: [0, 0], shown: [0, 0], box: [box.left, box.top, box.right, box.bottom], clip: clipOf(element, false).clip,
+      vector: /\.svg(?:[?#]|$)/i.test(source), source, fill: sizes[index % sizes.length],
+      // A transform scales the file along with the box.
+      scale: element.offsetWidth ? box.width / element.offsetWidth : 1,
+    }];
+  });
+}
+
 const facts = { places: new Map() };
 
 function meets(box, texts) {
@@ -212,7 +251,7 @@ function layoutFacts(everyBox = false) {
     if (element.matches(PICTURE)) {
       const fact = pictureFact(element, place, style);
       if (fact) pictures.push(fact);
-    }
+    } else if (style.backgroundImage.includes("url(")) pictures.push(...backgroundFacts(element, place, style));
     seen.push([element, place, style]);
   }
   for (const [element, place, style] of seen) {
