@@ -15,10 +15,12 @@ VariableType = Literal["string", "number", "color", "boolean", "enum", "image", 
 #: Characters of a value above which `pattern` refuses it unseen, so that a slow expression stays bounded.
 PATTERN_LENGTH_MAX = 1_000
 
-#: What a row's values hold besides variables, whose names never begin so: its own locale, and which elements
-#: with `data-if` it lacks. Both change the picture, so they are in the row key; rows are grouped by them.
+#: What a row's values hold besides variables, whose names never begin so: its own locale, which elements
+#: with `data-if` it lacks, and the format that it is rendered in, where one was asked for. All change the
+#: picture, so they are in the row key; rows are grouped by them.
 LOCALE_NAME = "@locale"
 LEFT_OUT_NAME = "@left-out"
+FORMAT_NAME = "@format"
 
 #: Formatted numbers stay below; more digits are a mistake, not a number that anybody reads.
 FORMATTED_BELOW = Decimal(10) ** 30
@@ -80,7 +82,7 @@ def _check_type(declaration: Declaration, text: str) -> Finding | None:
 
 def is_own_name(name: str) -> bool:
     """Whether a name in a row's values is one of ours and no variable."""
-    return name in (LOCALE_NAME, LEFT_OUT_NAME)
+    return name in (LOCALE_NAME, LEFT_OUT_NAME, FORMAT_NAME)
 
 
 def _check_format(declaration: Declaration, text: str) -> Finding | None:

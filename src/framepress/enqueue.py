@@ -23,7 +23,7 @@ from framepress.batch import Batch
 from framepress.blobs import Blobs, open_blobs
 from framepress.bundle import address, put_bundle, put_row_files
 from framepress.errors import InputError
-from framepress.groups import Groups
+from framepress.groups import Group, Groups
 from framepress.ledger_file import connect, faults, run_path
 from framepress.ledger_rows import BOUND, LedgerRow
 from framepress.messages import Message, Poster, encode_message, settings_fields
@@ -37,6 +37,9 @@ PAGE_JOBS = 2_000
 
 #: Files of rows known to be stored; a digest takes some 120 bytes.
 KNOWN_FILES_MAX = 1_000_000
+
+#: Groups that have an order, such as one per format and locale; rows of further ones are rendered plain.
+ORDERS_MAX = 100
 
 
 @dataclass(frozen=True)
@@ -57,21 +60,35 @@ class Sent:
     again: int = 0
 
 
-def order_of(batch: Batch) -> SurveyOrder | None:
-    """Which rows are to be compared for the plan of the list; None: it has too few for one.
+class _Orders:
+    """Which rows are to be compared for the plans of the list, by group; few rows make no group.
 
-    No page is opened here: the first worker of each machine makes the plan, whatever machine sends the list.
+    No page is opened here: the first worker of each machine makes a plan, whatever machine sends the list.
     """
-    ledger, settings = batch.ledger, batch.request.settings
-    groups = Groups(ledger.iter_rows(BOUND, unique=True))
-    groups.divide(ledger.iter_rows(BOUND, unique=True))
-    # Undivided: what all rows share by nature is known, and nothing else yet.
-    group = next(iter(groups), None)
-    if group is None or group.state == "plain":
-        return None
-    samples = tuple(group.samples)
-    row_keys = tuple(row_key_of(batch.composition, sample, settings) for sample in samples)
-    return SurveyOrder(groups.personal, samples, row_keys, group.count)
+
+    def __init__(self, batch: Batch) -> None:
+        ledger, settings = batch.ledger, batch.request.settings
+        self._groups = Groups(ledger.iter_rows(BOUND, unique=True))
+        self._groups.divide(ledger.iter_rows(BOUND, unique=True))
+        self._digests: dict[int, str] = {}
+        self.made: list[tuple[Group, SurveyOrder]] = []
+        # Undivided but by locale, format and the like: what rows share by nature is known, and nothing else.
+        for group in islice((one for one in self._groups if one.state != "plain"), ORDERS_MAX):
+            samples = tuple(group.samples)
+            row_keys = tuple(row_key_of(batch.composition, sample, settings) for sample in samples)
+            order = SurveyOrder(self._groups.personal, samples, row_keys, group.count)
+            self.made.append((group, order))
+
+    def put(self, blobs: Blobs, batch: Batch) -> None:
+        """Store them, each after the files of its rows: whoever gets a message compares these rows."""
+        for group, order in self.made:
+            for sample in order.samples:
+                put_row_files(blobs, batch.composition.folder, sample.files, set(), _remote_folder(batch))
+            self._digests[id(group)] = put_order(blobs, batch.request.run_id, order)
+
+    def of(self, row: LedgerRow) -> str | None:
+        """The digest of a row's order; None: it has none."""
+        return self._digests.get(id(self._groups.of(row)))
 
 
 def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | None = None) -> Sent:
@@ -91,13 +108,8 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
     blobs = open_blobs(place)
     run = request.run_id
     template = address(put_bundle(blobs, batch.composition))
-    order = order_of(batch)
-    digest = None
-    if order is not None:
-        # Its files first: whoever gets the first message compares these rows.
-        for sample in order.samples:
-            put_row_files(blobs, batch.composition.folder, sample.files, set(), _remote_folder(batch))
-        digest = put_order(blobs, run, order)
+    orders = _Orders(batch)
+    orders.put(blobs, batch)
     records = RunRecords(blobs, run)
     records.refresh()
     voided = voided_plans(blobs)
@@ -121,13 +133,12 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
         run=run,
         store=place,
         settings=settings_fields(request.settings),
-        order=digest,
         poster=_poster(batch),
     )
     waiting = (
         row for row in batch.ledger.iter_rows(BOUND, unique=True) if (row.out, row.key) not in finished
     )
-    made = (_job(row, common, again) for row in _with_files(waiting, blobs, batch))
+    made = (_job(row, common, again, orders.of(row)) for row in _with_files(waiting, blobs, batch))
     sent = 0
     with _SentLog.beside(batch, queue) as log:
         for page in _pages(made, PAGE_JOBS):
@@ -153,14 +164,15 @@ def job_id(out: str, row_key: str, voided: str = "") -> str:
     return keys.digest_bytes("\n".join([out, row_key, *([voided] if voided else [])]).encode())[:32]
 
 
-def _job(row: LedgerRow, common: Message, again: Mapping[tuple[str, str], str]) -> Job:
+def _job(row: LedgerRow, common: Message, again: Mapping[tuple[str, str], str], order: str | None) -> Job:
     assert row.out is not None and row.key is not None
     message = common.model_copy(
         update={
             "vars": dict(row.values),
             "out": row.out,
-            "id": row.id or str(row.number),
-            "row": row.number,
+            "id": row.id or str(row.row),
+            "row": row.row,
+            "order": order,
             "row_key": row.key,
             "files": dict(row.files),
         }
@@ -168,7 +180,7 @@ def _job(row: LedgerRow, common: Message, again: Mapping[tuple[str, str], str]) 
     body = encode_message(message)
     if len(body) > BODY_BYTES_MAX:
         raise InputError(
-            f"Row {row.number} makes a message of {len(body):,} bytes; expected at most {BODY_BYTES_MAX:,}. "
+            f"Row {row.row} makes a message of {len(body):,} bytes; expected at most {BODY_BYTES_MAX:,}. "
             "Put long values into files beside the composition.",
             rule="message-size",
         )

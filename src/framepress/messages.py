@@ -4,7 +4,8 @@ A JSON object in UTF-8. A plain producer writes three fields, and any consumer n
 
     template  str      address of a bundle (see `bundle`), or path of a composition below a folder that the
                        worker serves
-    vars      object   variable -> text, number, boolean or null
+    vars      object   variable -> text, number, boolean or null; "@locale" and "@format" (such as "9:16") say
+                       the row's own, see `declarations`
     out       str      name of the clip below the store, such as "asha.mp4"
 
 Ours may have, each of which may be missing or null:

@@ -156,7 +156,7 @@ class Planner:
         self._again.append(error.plan)
         group.voids += 1
         self._batch.note(
-            f"Row {row.number} shows that the plan of its group is wrong: {error.message} What was made "
+            f"Row {row.row} shows that the plan of its group is wrong: {error.message} What was made "
             "by that plan is rendered again and replaced."
         )
         if group.voids > VOIDS_MAX:

@@ -25,12 +25,12 @@ from framepress.cache import Cache
 from framepress.capture import CapturedFrame, capture_frames
 from framepress.clip import Artifact, Clip, assemble
 from framepress.composition import Composition, Document, frame_count, scaled_size
-from framepress.declarations import LOCALE_NAME, is_own_name
+from framepress.declarations import FORMAT_NAME, LOCALE_NAME, is_own_name
 from framepress.encode import EncoderSettings, gop_frame_count
 from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
 from framepress.orders import SurveyOrder
-from framepress.page import PageContent, PageInfo
+from framepress.page import Page, PageContent, PageInfo
 from framepress.page_facts import VideoElement
 from framepress.page_videos import PageVideos
 from framepress.plan import Plan
@@ -41,6 +41,7 @@ from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
 from framepress.site import Site
+from framepress.sound_pieces import find_sound, keep_sound, sound_key
 from framepress.store import ANY_WILL_DO, Store
 from framepress.streams import AudioTrack
 from framepress.survey import Survey
@@ -57,6 +58,14 @@ SURVEY_TRIES = 3
 
 #: How the plain path's files are described in their provenance.
 PLAIN: Mapping[str, object] = {"path": "plain"}
+
+#: Rule of a composition whose root does not answer to size, though it says so.
+FIXED = "format-fixed"
+
+#: Pixels of the page's root in its layout, whatever moves or scales it.
+_ROOT_SIZE = (
+    "(root => [root.offsetWidth, root.offsetHeight])(document.querySelector('[data-width][data-height]'))"
+)
 
 #: Called with the frames that are done and the frames in all.
 Progress = Callable[[int, int], None]
@@ -95,6 +104,11 @@ class RowTask:
     reuse: Reuse = "off"
     stays: Demands | None = ANY_WILL_DO
     order: SurveyOrder | None = None
+
+    @property
+    def format(self) -> str | None:
+        """In which the row is rendered; None: as composed."""
+        return self.variant.values.get(FORMAT_NAME)
 
 
 @dataclass(frozen=True)
@@ -189,7 +203,7 @@ class Renderer:
         row = self._made(task, progress)
         clip = self.as_played(row.clip)
         captured = time.perf_counter()
-        track = self.sound(clip)
+        track = self.sound(clip, format_=task.format)
         sounded = time.perf_counter()
         artifact = self.assemble(clip, row.encoded, track, task.row_key, self.environment, row.provenance)
         stored = store.publish(artifact.path, task.out, stays=task.stays)
@@ -199,6 +213,7 @@ class Renderer:
         finished = time.perf_counter()
         return RowResult(
             row=task.row,
+            format=task.format,
             id=task.id,
             status="done",
             out=str(stored.path),
@@ -386,6 +401,8 @@ class Renderer:
         )
         with self.warm.guard() as page:
             info = page.open(content)
+            if self.composition.of(variant.values).fills:
+                self._check_filled(page, document)
         fps = self.settings.fps or document.fps or variants.FPS_DEFAULT
         encoder = EncoderSettings(
             width=width,
@@ -397,6 +414,17 @@ class Renderer:
         )
         duration = self._duration(document, info)
         return Clip(document, encoder, fps, frame_count(duration, fps))
+
+    def _check_filled(self, page: Page, document: Document) -> None:
+        """The root answers to the size of the format, as its `data-format` says."""
+        found = page.evaluate(_ROOT_SIZE)
+        if found != [document.width, document.height]:
+            raise CompositionError(
+                f"{self.composition.name}: the root is {found[0]}x{found[1]} in a picture of "
+                f"{document.width}x{document.height}, though its data-format names that format. Let its CSS "
+                "answer to size (width: 100vw, height: 100vh), or give the format a root of its own.",
+                rule=FIXED,
+            )
 
     def _videos_of(self, document: Document) -> PageVideos:
         """The videos of a page, each opened once to see that it is whole."""
@@ -439,8 +467,12 @@ class Renderer:
         assert png is not None
         return png
 
-    def sound(self, clip: Clip) -> AudioTrack | None:
-        """The sound track of a clip, made once per distinct input."""
+    def sound(self, clip: Clip, *, format_: str | None = None) -> AudioTrack | None:
+        """The sound track of a clip, made once per distinct input.
+
+        Args:
+            format_: of the clip; other formats of the row, in any worker, then find the track in the cache.
+        """
         if not clip.document.audio:
             return None
         specs = [
@@ -461,14 +493,28 @@ class Renderer:
         duration = clip.frame_count / clip.fps
         key = (duration, *((spec, _version(spec.path)) for spec in specs))
         if key not in self._sounds:
-            pcm = audio.mix_audio(specs, duration)
-            if pcm is None:
+            track = self._mixed(specs, duration, shared=format_ is not None)
+            if track is None:
                 return None
-            self._sounds[key] = audio.encode_audio(pcm)
+            self._sounds[key] = track
             if len(self._sounds) > SOUND_TRACKS_MAX:
                 self._sounds.popitem(last=False)
         self._sounds.move_to_end(key)
         return self._sounds[key]
+
+    def _mixed(
+        self, specs: Sequence[audio.AudioSpec], duration: Fraction, *, shared: bool
+    ) -> AudioTrack | None:
+        cache = self._shelf.cache if shared and self._shelf is not None else None
+        key = sound_key(specs, duration, self.environment) if cache is not None else ""
+        found = find_sound(cache, key) if cache is not None else None
+        if found is not None:
+            return found
+        pcm = audio.mix_audio(specs, duration)
+        track = audio.encode_audio(pcm) if pcm is not None else None
+        if cache is not None and track is not None:
+            keep_sound(cache, key, track)
+        return track
 
     def assemble(
         self,
@@ -515,6 +561,7 @@ class Renderer:
         self.warm.after_row()
         return RowResult(
             row=task.row,
+            format=task.format,
             id=task.id,
             status="done",
             out=store.place_of(task.out),

@@ -53,6 +53,7 @@ class Options:
     query: render.Query = None
     out: Out = None
     groups: GroupsMax = 3
+    formats: render.Formats = None
     id_column: render.IdColumn = None
     map_: render.Map = None
     use_default: render.UseDefault = None

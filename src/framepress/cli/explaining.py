@@ -15,6 +15,7 @@ from framepress.composition import load_composition
 from framepress.errors import StorageFault, UsageError
 from framepress.explainer import Explainer, ExplainRequest
 from framepress.explanation import Explanation
+from framepress.output_formats import parse_formats
 from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
 from framepress.workshop import Workshop, choice, reuse_level, run_limits, worker_count
@@ -117,6 +118,7 @@ def _binding(options: Options) -> BindingOptions:
         locale_column=options.locale_column,
         # Names of files do not matter here, and must not clash.
         out_name=None,
+        formats=parse_formats(options.formats),
         skip_bad_rows=choice(options.bad_rows, ("stop", "skip"), "--bad-rows") == "skip",
         row_ranges=parse_row_ranges(options.rows) if options.rows is not None else None,
         only=parse_only(options.only) if options.only is not None else None,

@@ -72,6 +72,7 @@ class EnqueueOptions:
     encoding: render_options.Encoding = None
     query: render_options.Query = None
     out_name: render_options.OutName = None
+    formats: render_options.Formats = None
     id_column: render_options.IdColumn = None
     map_: render_options.Map = None
     use_default: render_options.UseDefault = None

@@ -16,6 +16,7 @@ from framepress.cli.arguments import parse_pairs
 from framepress.cli.proof import Options
 from framepress.composition import load_composition
 from framepress.errors import StorageFault, UsageError
+from framepress.output_formats import parse_formats
 from framepress.preflight.rules import RULES, SEVERITIES
 from framepress.proof.document import proof_document, proof_page
 from framepress.proof.identity import identity_of
@@ -126,7 +127,15 @@ def _check_counts(options: Options) -> None:
 
 
 def _binding(options: Options) -> BindingOptions:
+    formats = parse_formats(options.formats)
+    if len(formats) > 1:
+        raise UsageError(
+            f"--formats names {len(formats)}; a proof is of one. Proof each by itself, such as --formats "
+            f"{formats[0]} --out-dir proof-{formats[0].replace(':', 'x')}.",
+            rule="proof-formats",
+        )
     return BindingOptions(
+        formats=formats,
         column_map=parse_pairs(options.map_ or (), "--map"),
         use_default=tuple(options.use_default or ()),
         id_column=options.id_column,

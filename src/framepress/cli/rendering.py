@@ -21,13 +21,14 @@ from framepress.cli.arguments import parse_pairs, parse_values, read_values
 from framepress.cli.render import Options
 from framepress.composition import load_composition
 from framepress.errors import CacheFault, UsageError
+from framepress.output_formats import parse_formats
 from framepress.provenance import Demands
 from framepress.remote_files import RemoteOptions, remote_options
 from framepress.results import RowResult
 from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
 from framepress.settings import RenderSettings, RunLimits
-from framepress.single import SingleRender, SingleRequest, render_to_stream
+from framepress.single import SingleRender, SingleRequest, in_format, render_to_stream
 from framepress.state import state_folder
 from framepress.stores import place_option
 from framepress.workshop import (
@@ -243,6 +244,11 @@ def _render_single(
     suffix = ".png" if still_s is not None else ".mp4"
     stem = common.composition.resolve()
     default = f"{stem.name if stem.is_dir() else stem.stem}{suffix}"
+    formats = parse_formats(options.formats)
+    if out == "-" and len(formats) > 1:
+        raise UsageError(
+            f"--out - is one clip, and --formats names {len(formats)}; give --out a file.", rule="out-formats"
+        )
     request = SingleRequest(
         composition=common.composition,
         values=values,
@@ -260,10 +266,21 @@ def _render_single(
         column_map=parse_pairs(options.map_ or (), "--map"),
         remote=common.remote,
     )
+    composition = load_composition(request.composition)
+    for name in formats:
+        # Before the first clip: the composition has them all.
+        composition.in_format(name)
+    for one in [in_format(request, name) for name in formats] or [request]:
+        _render_one(options, one, still_s, to_stream=out == "-")
+
+
+def _render_one(
+    options: Options, request: SingleRequest, still_s: Fraction | None, *, to_stream: bool
+) -> None:
     with show.Reporter(quiet=options.quiet or options.json_) as reporter:
         if still_s is not None:
-            result = _render_still(request, still_s, to_stream=out == "-")
-        elif out == "-":
+            result = _render_still(request, still_s, to_stream=to_stream)
+        elif to_stream:
             result = render_to_stream(
                 request, sys.stdout.buffer, on_progress=reporter.single, on_note=note_of(quiet=options.quiet)
             )
@@ -338,6 +355,7 @@ def binding_of(options: Options, poster_s: Fraction | None) -> BindingOptions:
         id_column=options.id_column,
         locale_column=options.locale_column,
         out_name=options.out_name,
+        formats=parse_formats(options.formats),
         skip_bad_rows=choice(options.bad_rows, ("stop", "skip"), "--bad-rows") == "skip",
         row_ranges=parse_row_ranges(options.rows) if options.rows is not None else None,
         only=parse_only(options.only) if options.only is not None else None,
