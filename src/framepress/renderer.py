@@ -29,6 +29,7 @@ from framepress.declarations import FORMAT_NAME, LOCALE_NAME, is_own_name
 from framepress.encode import EncoderSettings, gop_frame_count
 from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
+from framepress.moving_pictures import MovingPictures
 from framepress.orders import SurveyOrder
 from framepress.page import Page, PageContent, PageInfo
 from framepress.page_facts import VideoElement
@@ -36,7 +37,8 @@ from framepress.page_videos import PageVideos
 from framepress.plan import Plan
 from framepress.planned import LoadedPlan, check_rest, encode_planned
 from framepress.provenance import Demands, Reuse
-from framepress.references import is_remote
+from framepress.references import is_remote, relative_path
+from framepress.remote_addresses import canonical_address
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
@@ -164,6 +166,7 @@ class Renderer:
         self._shelf = Shelf(pieces, composition.digest, settings) if pieces is not None else None
         self._sounds: OrderedDict[Hashable, AudioTrack] = OrderedDict()
         self._video_files = VideoFiles()
+        self._moving = MovingPictures()
         self._site = Site(
             composition.folder,
             composition.path.relative_to(composition.folder).as_posix(),
@@ -385,9 +388,12 @@ class Renderer:
         locale = variant.values.get(LOCALE_NAME, self.settings.locale)
         document = self.composition.instantiate(variant.values, locale=locale)
         width, height = scaled_size(document.width, document.height, self.settings.scale)
+        html, moving = self._moving.placed(
+            document.html, self.composition.name, lambda address: self._picture_file(address, variant)
+        )
         content = PageContent(
             site=self._site,
-            html=document.html,
+            html=html,
             width=document.width,
             height=document.height,
             output_size=picture or (width, height),
@@ -398,6 +404,7 @@ class Renderer:
             values={name: value for name, value in variant.values.items() if not is_own_name(name)},
             remote={path: digest for path, digest in variant.files.items() if is_remote(path)},
             videos=self._videos_of(document),
+            moving=moving,
         )
         with self.warm.guard() as page:
             info = page.open(content)
@@ -425,6 +432,19 @@ class Renderer:
                 "answer to size (width: 100vw, height: 100vh), or give the format a root of its own.",
                 rule=FIXED,
             )
+
+    def _picture_file(self, address: str, variant: variants.Variant) -> tuple[bytes, str] | None:
+        """What an `<img>` names; None: the page will say what is wrong with it."""
+        if is_remote(address):
+            digest = variant.files.get(canonical_address(address) or "")
+            served = self._site.read_remote(digest) if digest is not None else None
+        else:
+            try:
+                relative = relative_path(address, "")
+            except ValueError:
+                return None
+            served = self._site.read(relative) if relative is not None else None
+        return (served.body, served.content_type) if served is not None else None
 
     def _videos_of(self, document: Document) -> PageVideos:
         """The videos of a page, each opened once to see that it is whole."""
