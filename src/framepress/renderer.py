@@ -27,18 +27,19 @@ from framepress.clip import Artifact, Clip, assemble
 from framepress.composition import Composition, Document, frame_count, scaled_size
 from framepress.declarations import FORMAT_NAME, LOCALE_NAME, is_own_name
 from framepress.encode import EncoderSettings, gop_frame_count
-from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
+from framepress.errors import AssetError, BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
 from framepress.moving_pictures import MovingPictures
 from framepress.orders import SurveyOrder
 from framepress.page import Page, PageContent, PageInfo
-from framepress.page_facts import VideoElement
+from framepress.page_facts import AudioElement, VideoElement
 from framepress.page_videos import PageVideos
 from framepress.plan import Plan
 from framepress.planned import LoadedPlan, check_rest, encode_planned
 from framepress.provenance import Demands, Reuse
 from framepress.references import is_remote, relative_path
 from framepress.remote_addresses import canonical_address
+from framepress.remote_files import remote_path
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
@@ -387,6 +388,7 @@ class Renderer:
         """
         locale = variant.values.get(LOCALE_NAME, self.settings.locale)
         document = self.composition.instantiate(variant.values, locale=locale)
+        document = replace(document, audio=tuple(self._here(one, variant) for one in document.audio))
         width, height = scaled_size(document.width, document.height, self.settings.scale)
         html, moving = self._moving.placed(
             document.html, self.composition.name, lambda address: self._picture_file(address, variant)
@@ -403,7 +405,7 @@ class Renderer:
             timezone=self.settings.timezone,
             values={name: value for name, value in variant.values.items() if not is_own_name(name)},
             remote={path: digest for path, digest in variant.files.items() if is_remote(path)},
-            videos=self._videos_of(document),
+            videos=self._videos_of(document, variant),
             moving=moving,
         )
         with self.warm.guard() as page:
@@ -446,11 +448,32 @@ class Renderer:
             served = self._site.read(relative) if relative is not None else None
         return (served.body, served.content_type) if served is not None else None
 
-    def _videos_of(self, document: Document) -> PageVideos:
+    def _here(self, sound: AudioElement, variant: variants.Variant) -> AudioElement:
+        """A sound whose file, if it is another host's, is named by where it lies on this disk."""
+        return replace(sound, src=str(self._media_file(sound.src, variant, sound.place)))
+
+    def _media_file(self, src: str, variant: variants.Variant, place: str) -> Path:
+        """The file of a sound or video.
+
+        Raises:
+            AssetError: it is another host's, and not here.
+        """
+        if not is_remote(src):
+            return self.composition.folder / src
+        digest, folder = variant.files.get(canonical_address(src) or src), self._site.remote
+        if digest is None or folder is None:
+            raise AssetError(
+                f"{place}: the file that this row names on another host is not here. Allow the host with "
+                "--allow-host.",
+                rule="remote-host",
+            )
+        return remote_path(folder, digest)
+
+    def _videos_of(self, document: Document, variant: variants.Variant) -> PageVideos:
         """The videos of a page, each opened once to see that it is whole."""
 
         def source(video: VideoElement) -> VideoFile:
-            return self._video_files.get(self.composition.folder / video.src, video.place)
+            return self._video_files.get(self._media_file(video.src, variant, video.place), video.place)
 
         for video in document.videos:
             source(video)
@@ -497,7 +520,7 @@ class Renderer:
             return None
         specs = [
             audio.AudioSpec(
-                path=self.composition.folder / element.src,
+                path=Path(element.src),
                 start=element.start,
                 end=element.end,
                 volume=element.volume,
@@ -508,7 +531,7 @@ class Renderer:
                 place=element.place,
             )
             for element in clip.document.audio
-            if not element.of_video or audio.has_sound(self.composition.folder / element.src)
+            if not element.of_video or audio.has_sound(Path(element.src))
         ]
         duration = clip.frame_count / clip.fps
         key = (duration, *((spec, _version(spec.path)) for spec in specs))

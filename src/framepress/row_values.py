@@ -327,7 +327,7 @@ class RowValues:
                 self.files[canonical] = digest
                 self.fell_back = True
                 return
-        expected = "a picture or font that can be fetched, or data-fallback-src with a file of the folder"
+        expected = "a file that can be fetched, or data-fallback-src with one of the folder"
         if not outcome.allowed:
             expected = "https: and a host that --allow-host names"
         self.find(name, outcome.rule, f"{expected}{where}", length, f"names a file that {outcome.reason}")

@@ -189,7 +189,7 @@ RefreshEnvironment = Annotated[
 Locale = Annotated[str, typer.Option(help="Language of dates and numbers in the page.")]
 AllowHost = Annotated[
     list[str] | None,
-    typer.Option(metavar="HOST", help="Host of pictures that rows name by https:, such as cdn.example.com."),
+    typer.Option(metavar="HOST", help="Host of files that rows name by https:, such as cdn.example.com."),
 ]
 AllowPrivateHost = Annotated[
     list[str] | None,
