@@ -25,7 +25,7 @@ from framepress.browser import TEMP_PREFIX, BrowserOptions
 from framepress.cache import Cache
 from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.clip import Clip
-from framepress.declarations import is_own_name
+from framepress.declarations import FORMAT_NAME, is_own_name
 from framepress.errors import PlanWrong, RowFailure
 from framepress.explain import Measured
 from framepress.explain_advice import Layout, advise
@@ -465,6 +465,7 @@ def _bare_report(number: int, group: Group, found: Plan | NoPlan) -> ExplainedGr
     small = group.reason if refused is None else None
     return ExplainedGroup(
         group=number,
+        format=next((sample.values.get(FORMAT_NAME) for sample in group.samples), None),
         rows_in_group=group.count,
         plan=None if isinstance(found, NoPlan) else found.digest,
         found=False,
