@@ -46,11 +46,11 @@ class Fleet:
         (self.folder / "page.html").write_text(page, "utf-8")
         (self.folder / "rows.json").write_text(json.dumps(list(rows)), "utf-8")
         bucket = "://" in self.store
+        more = {"binding": BindingOptions(), **more}
         request = BatchRequest(
             composition=self.folder / "page.html",
             rows=str(self.folder / "rows.json"),
             out_dir=self.store if bucket else Path(self.store),
-            binding=more.pop("binding", BindingOptions()),
             settings=RenderSettings(),
             limits=RunLimits(),
             browser=None,

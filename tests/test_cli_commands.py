@@ -159,8 +159,8 @@ def test_examples_of_the_help_run(program: Program) -> None:
     """Each example stands in one line, and the program understands it: it is run where there is no list."""
     text = program.run("render", "--help").stdout.decode()
     examples = re.findall(r"^ +((?:cat .*\| )?framepress render .*)$", text, re.MULTILINE)
-    assert len(examples) == 10
-    program.write("card.html", PAGE)
+    assert len(examples) == 11
+    program.write("card.html", PAGE.replace("data-fps", 'data-format="any" data-fps'))
     for example in examples:
         ended = program.shell(example)
         missing = "cannot be opened|standard input|no file has a name|No files found|there is no such file"

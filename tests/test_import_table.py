@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src/framepress"
 DOCUMENT = ROOT / "docs/architecture.md"
 
 #: Distributions whose package has another name.
-IMPORT_NAMES = {"pyyaml": "yaml", "prometheus-client": "prometheus_client"}
+IMPORT_NAMES = {"pillow": "PIL", "pyyaml": "yaml", "prometheus-client": "prometheus_client"}
 
 #: Packages that come with a declared one, or that only type checkers see.
 ALONG = {"botocore", "mypy_boto3_sqs"}

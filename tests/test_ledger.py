@@ -73,7 +73,7 @@ def test_values_come_back_as_they_were_read(ledger: Ledger) -> None:
     assert raw == values
     assert list(map(type, raw.values())) == list(map(type, values.values()))
     assert ledger.raw(2) == {}
-    assert [(n, line) for n, line, _ in ledger.iter_raw()] == [(1, 2)]
+    assert [(row.number, row.line) for row, _ in ledger.iter_raw()] == [(1, 2)]
     with pytest.raises(InternalError):
         ledger.raw(3)
 
@@ -402,7 +402,8 @@ def test_memory_does_not_grow_with_the_rows(ledger: Ledger, count: int) -> None:
     tracemalloc.start()
     ledger.add_rows(Row(n, n, {"name": "x" * 100}) for n in range(1, count + 1))
     with ledger.batch():
-        for number, _, _ in ledger.iter_raw():
+        for row, _ in ledger.iter_raw():
+            number = row.number
             ledger.bind(number, key=f"{number}", id="", out=f"{number}", values={"N": "x" * 100}, files={})
     assert sum(state == "bound" for _, state, _ in ledger.results()) == count
     peak = tracemalloc.get_traced_memory()[1]

@@ -332,9 +332,21 @@ MOVING = {
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("name", MOVING)
-@pytest.mark.parametrize("use", ["<img src=NAME>", "<p style='background: url(NAME)'>x"])
-def test_a_picture_that_moves_by_itself_is_refused_by_name(stage: Stage, name: str, use: str) -> None:
+@pytest.mark.parametrize(
+    ("use", "name"),
+    [
+        *(
+            (use, name)
+            for use in ("<img srcset=NAME>", "<p style='background: url(NAME)'>x")
+            for name in MOVING
+        ),
+        ("<img src=NAME>", "b.svg"),
+        ("<script>new Image().src = 'NAME'</script>", "a.gif"),
+    ],
+)
+def test_a_picture_that_moves_by_itself_where_it_cannot_be_followed_is_refused_by_name(
+    stage: Stage, name: str, use: str
+) -> None:
     write_files(stage.folder, {name: MOVING[name]()})
     with pytest.raises(PageError) as caught:
         render(stage, use.replace("NAME", name))

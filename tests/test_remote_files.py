@@ -430,3 +430,74 @@ def red_of(path: Path) -> float:
         assert isinstance(container, InputContainer)
         frame = next(container.decode(video=0))
         return float(np.asarray(frame.to_ndarray(format="rgb24"))[30:50, 30:50, 0].mean())
+
+
+def wav(loudness: int) -> bytes:
+    """A second of a tone."""
+    samples = (np.sin(np.arange(48_000) / 16) * loudness).astype("<i2").tobytes()
+    head = b"WAVEfmt \x10\0\0\0\1\0\1\0\x80\xbb\0\0\0\x77\1\0\2\0\x10\0data"
+    return (
+        b"RIFF"
+        + (36 + len(samples)).to_bytes(4, "little")
+        + head
+        + len(samples).to_bytes(4, "little")
+        + samples
+    )
+
+
+def test_what_many_rows_share_is_asked_for_once_however_many_others_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("framepress.remote_files.OUTCOMES_MAX", 4)
+    with serving(sends(PNG)) as server, fetching(server, tmp_path / "remote") as files:
+        for number in range(12):
+            files.fetch_all([f"{server.url}/common.png", f"{server.url}/{number}.png"])
+            assert files.get(f"{server.url}/common.png") == Fetched(digest_bytes(PNG))
+    assert len([path for path in server.requests if "common" in str(path)]) == 1
+    assert len(server.requests) == 13
+
+
+@pytest.mark.browser
+def test_rows_may_name_their_sound_on_an_allowed_host(tmp_path: Path, browser_path: Path) -> None:
+    body = """<!doctype html><div data-width="80" data-height="80" data-duration="0.4" data-fps="5">
+    <p>{{$NAME}}</p><audio src="{{$TONE}}" data-start="0" data-end="0.4"></audio></div>"""
+    (tmp_path / "c.html").write_text(body)
+
+    def answer(handler: Handler) -> None:
+        loud = {"/loud.wav": 20_000, "/soft.wav": 200}.get(handler.path)
+        handler.send(wav(loud) if loud is not None else b"no sound")
+
+    def rendered(server: Server, names: tuple[str, ...], **options: object) -> list[RowResult]:
+        rows = [{"NAME": name, "TONE": f"{server.url}/{name}.wav"} for name in names]
+        return list(
+            framepress.render_many(
+                tmp_path / "c.html",
+                rows,
+                out_dir=tmp_path / "out",
+                out_name="{NAME}.mp4",
+                workers=1,
+                browser=browser_path,
+                skip_bad_rows=True,
+                **options,  # type: ignore[arg-type]
+            )
+        )
+
+    with serving(answer) as server:
+        host = [f"127.0.0.1:{server.server_port}"]
+        found = rendered(server, ("loud", "soft", "none"), allow_private_hosts=host)
+        assert {one.row: one.status for one in found} == {1: "done", 2: "done", 3: "failed"}
+        refused = next(one for one in found if one.row == 3)
+        assert refused.error is not None
+        assert refused.error["rule"] == "remote-type"
+        refused = rendered(server, ("loud",))[0]
+        assert refused.error is not None
+        assert refused.error["rule"] == "remote-host"
+    assert loudness_of(tmp_path / "out/loud.mp4") > 20 * loudness_of(tmp_path / "out/soft.mp4") > 0
+
+
+def loudness_of(path: Path) -> float:
+    """Mean level of a clip's sound."""
+    with av.open(io.BytesIO(path.read_bytes())) as container:
+        assert isinstance(container, InputContainer)
+        levels = [np.abs(frame.to_ndarray()).mean() for frame in container.decode(audio=0)]
+    return float(np.mean(levels))

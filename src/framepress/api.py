@@ -23,7 +23,9 @@ from framepress.batch import Batch, BatchRequest, Progress
 from framepress.browser import TEMP_PREFIX, remove_folder
 from framepress.cache_options import CacheOptions, cache_options
 from framepress.composition import load_composition
+from framepress.declarations import FORMAT_NAME
 from framepress.errors import CacheFault, UsageError
+from framepress.output_formats import parse_formats
 from framepress.provenance import Demands
 from framepress.remote_files import RemoteOptions, remote_options
 from framepress.results import RowResult
@@ -105,6 +107,8 @@ def render(
     composition: str | os.PathLike[str],
     out: str | os.PathLike[str],
     values: Mapping[str, object] | None = None,
+    *,
+    format: str | None = None,
     **options: Unpack[Options],
 ) -> RowResult:
     """Render one clip.
@@ -119,6 +123,7 @@ def render(
         out: the file. If it is there and shows the same, it stays; if the cache has it, it is copied from
             there (`RowResult.path` is "stored").
         values: variable to str, number, bool or None; what is left out has its default.
+        format: such as "9:16" or "1080x1920", if the composition has it; None: as composed.
 
     Raises:
         UsageError, InputError: composition, values or options are wrong. EnvironmentFault: no browser, no
@@ -131,7 +136,10 @@ def render(
     with checked.workshop(path) as browser, checked.remote(cache) as remote:
         request = SingleRequest(
             composition=path,
-            values={name: _value(name, value) for name, value in (values or {}).items()},
+            values={
+                **{name: _value(name, value) for name, value in (values or {}).items()},
+                **({FORMAT_NAME: parse_formats([format])[0]} if format is not None else {}),
+            },
             out=Path(out),
             settings=checked.settings,
             limits=checked.limits,
@@ -162,6 +170,7 @@ def render_many(
     id_column: str | None = None,
     locale_column: str | None = None,
     out_name: str | None = None,
+    formats: Sequence[str] = (),
     skip_bad_rows: bool = False,
     only_rows: str | None = None,
     only: str | None = None,
@@ -193,7 +202,8 @@ def render_many(
         use_default: variables whose default may stand in for a column that the list lacks.
         id_column: the column that names a row in results.
         locale_column: the column that says each row's language, such as "de-DE".
-        out_name: file names of rows without "out": ``{column}``, ``{@row}``, ``{@key}``.
+        out_name: file names of rows without "out": ``{column}``, ``{@row}``, ``{@key}``, ``{@format}``.
+        formats: in which every row is rendered, such as "9:16" or "1080x1920"; empty: as composed.
         skip_bad_rows: a row with a bad value becomes a failed result; otherwise it stops the run at once.
         only_rows: ``"5,17-20"``. only: ``"COLUMN=VALUE"``.
         retry_failed: only rows that failed in an earlier call of the same composition, rows file and folder.
@@ -226,6 +236,7 @@ def render_many(
                 id_column=id_column,
                 locale_column=locale_column,
                 out_name=out_name,
+                formats=parse_formats(formats),
                 skip_bad_rows=skip_bad_rows,
                 row_ranges=parse_row_ranges(only_rows) if only_rows is not None else None,
                 only=parse_only(only) if only is not None else None,

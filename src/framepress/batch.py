@@ -26,7 +26,7 @@ from framepress.environment import machine_environment
 from framepress.errors import FramepressError, InputError
 from framepress.feeder import Feeder
 from framepress.ledger import Ledger
-from framepress.ledger_rows import BOUND, LedgerRow
+from framepress.ledger_rows import BOUND, FORMAT_STRIDE, LedgerRow
 from framepress.provenance import Demands, Reuse
 from framepress.remote_files import RemoteFiles, RemoteOptions
 from framepress.results import RowResult, Seconds, Summary
@@ -201,6 +201,8 @@ class Batch:
         self.store.check_writable()
         self.store.sweep()
         sweep_temporary_folders()
+        for name in request.binding.formats:
+            self.composition.in_format(name)
         self._ledger = Ledger.open(request.ledger_dir or Path(request.out_dir), request.run_id)
         self._tell("reading")
         source = self._open_rows()
@@ -286,7 +288,13 @@ class Batch:
         yield self._count(result)
         for number in self.ledger.twins(row.number):
             twin = self.ledger.row(number)
-            update = {"row": number, "id": twin.id or str(number), "path": "stored", "attempt": 0}
+            update = {
+                "row": twin.row,
+                "format": twin.format,
+                "id": twin.id or str(twin.row),
+                "path": "stored",
+                "attempt": 0,
+            }
             yield self._count(result.model_copy(update=update))
 
     def fail(self, row: LedgerRow, error: FramepressError, attempt: int) -> Iterator[RowResult]:
@@ -397,7 +405,7 @@ class Batch:
         conflicts = self.ledger.conflicts()
         if conflicts:
             out, numbers = conflicts[0]
-            rows = ", ".join(str(number) for number in numbers)
+            rows = ", ".join(dict.fromkeys(str(number % FORMAT_STRIDE) for number in numbers))
             more = f" {len(conflicts) - 1} more names are shared so." if len(conflicts) > 1 else ""
             raise InputError(
                 f'{self.request.list_name}: rows {rows} would all write "{out}", but they ask for different '
@@ -406,16 +414,22 @@ class Batch:
             )
 
     def _refuse_bad_rows(self, count: int) -> None:
-        told: list[str] = []
+        told: dict[str, None] = {}
+        repeated = 0
         rules: Counter[str] = Counter()
         for row in self.ledger.iter_rows({"rejected"}):
             error = row.error or {}
             rules[str(error.get("rule", ""))] += 1
-            if len(told) < FINDINGS_TOLD_MAX:
-                told.append(f"  {error.get('message', '')}")
-        more = f"\n  and {count - len(told)} more" if count > len(told) else ""
+            text = f"  {error.get('message', '')}"
+            if self.ledger.formats and text in told:
+                repeated += 1  # the same row in another format
+            elif len(told) < FINDINGS_TOLD_MAX:
+                told[text] = None
+        left = count - len(told) - repeated
+        more = f"\n  and {left} more" if left > 0 else ""
+        what = "clips" if self.ledger.formats else "rows"
         raise InputError(
-            f"{count} of {self._total()} rows cannot be rendered; nothing was rendered.\n"
+            f"{count} of {self._total()} {what} cannot be rendered; nothing was rendered.\n"
             + "\n".join(told)
             + more
             + "\nMend them, or go on without them: --bad-rows skip.",
@@ -425,7 +439,12 @@ class Batch:
 
 def _failed_result(row: LedgerRow, record: Mapping[str, Any]) -> RowResult:
     return RowResult(
-        row=row.number, id=row.id or str(row.number), status="failed", row_key=row.key, error=dict(record)
+        row=row.row,
+        format=row.format,
+        id=row.id or str(row.row),
+        status="failed",
+        row_key=row.key,
+        error=dict(record),
     )
 
 

@@ -7,6 +7,7 @@ reads size, rate, duration and sound from the result.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -16,20 +17,22 @@ from framepress.attribute_hints import check_attributes
 from framepress.composition_file import find_file, read_html
 from framepress.conditional_parts import left_out, present
 from framepress.conditions import ConditionError, NotComparable, check_names
-from framepress.declarations import Declaration, is_own_name
+from framepress.declarations import FORMAT_NAME, Declaration, is_own_name
 from framepress.declarations_block import read_declarations
 from framepress.elements import Element, page_elements
 from framepress.errors import CompositionError, InputError, RowValueError
 from framepress.escaping import Language, Layer, NotFitting
 from framepress.expansion import expand
+from framepress.format_roots import ATTRIBUTE, FormatRoots
 from framepress.formats import shown_values
 from framepress.html_parts import Kind, Scan, placer
 from framepress.html_scan import scan
 from framepress.keys import composition_digest, digest_bytes, digest_file
+from framepress.output_formats import parse_format
 from framepress.page_facts import AudioElement, PageFacts, read_page
 from framepress.page_videos import with_stand_ins
 from framepress.pieces import Placer
-from framepress.references import relative_path, static_files
+from framepress.references import is_remote, relative_path, static_files
 from framepress.relative_starts import with_plain_starts
 from framepress.template import Template
 from framepress.template_compiler import compile_template
@@ -64,6 +67,7 @@ class Composition:
         declarations: name -> declaration, in the order of the file.
         files: POSIX path relative to `folder` -> path, of the statically referenced files.
         digest: `keys.composition_digest` of the HTML and these files.
+        fills: the picture has another size than the file gives the root (`in_format`), which has to fill it.
     """
 
     path: Path
@@ -74,6 +78,8 @@ class Composition:
     digest: str
     cut: tuple[tuple[int, int], ...] = ()
     place: Placer | None = field(default=None, repr=False, compare=False)
+    fills: bool = False
+    _formats: dict[str | None, Composition] = field(default_factory=dict, repr=False, compare=False)
     _templates: dict[frozenset[tuple[str, str]], Template] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -150,8 +156,80 @@ class Composition:
                 completed[name] = default
         return completed
 
+    @cached_property
+    def has_formats(self) -> bool:
+        """Whether it says of some elements in which formats they are."""
+        return ATTRIBUTE in self.source and any(
+            tag.attribute(ATTRIBUTE) is not None for tag in scan(self.source).tags
+        )
+
+    def in_format(self, name: str | None) -> Composition:
+        """The composition with its text in one format, and its digest as it is; None: that of its first root.
+
+        Raises:
+            CompositionError: it does not have the format.
+        """
+        found = self._formats.get(name)
+        if found is None:
+            found = self._formats[name] = self._made_in_format(name)
+        return found
+
+    @property
+    def _source_place(self) -> Placer:
+        return self.place or placer(self.name, self.source)
+
+    def _roots(self) -> FormatRoots:
+        return FormatRoots(self.source, scan(self.source), self.name, self._source_place)
+
+    def _made_in_format(self, name: str | None) -> Composition:
+        source_place = self._source_place
+        made = self._roots().formatted(parse_format(name) if name is not None else None)
+
+        def place(offset: int) -> str:
+            index = bisect_left(made.outs, offset + 1) - 1
+            return source_place(made.ins[index] + offset - made.outs[index])
+
+        page = scan(made.text)
+        cut = read_declarations(made.text, page, place)[1]
+        one = replace(
+            self,
+            source=made.text,
+            cut=cut,
+            place=place,
+            fills=not made.own_size,
+            _formats={},
+            _templates={},
+        )
+        facts = _read_unfilled(one)
+        if (facts.width, facts.height) != made.size:
+            raise CompositionError(
+                f"{self.name}: another element with data-width stands before the root for {name}; put the "
+                "roots first.",
+                rule="format",
+            )
+        one.__dict__["has_formats"] = False
+        return one
+
+    def check_formats(self) -> None:
+        """Every format that is named has its root, and that root is right.
+
+        Raises:
+            CompositionError: see `in_format`.
+        """
+        for root in self._roots().roots:
+            for one in root.formats:
+                self.in_format(one.name)
+
+    def of(self, values: Mapping[str, str]) -> Composition:
+        """The composition in the format that a row's values say (`FORMAT_NAME`)."""
+        name = values.get(FORMAT_NAME)
+        return self if name is None and not self.has_formats else self.in_format(name)
+
     def facts(self, values: Mapping[str, str], *, columns: Iterable[str] = ()) -> PageFacts:
         """What the attributes say once the values are in; `instantiate` without the text. Same errors."""
+        formatted = self.of(values)
+        if formatted is not self:
+            return formatted.facts(_unformatted(values), columns=columns)
         template = self.template(columns, values)
         if template is self._plain_template and self._plain_facts is not None:
             return self._plain_facts
@@ -218,6 +296,9 @@ class Composition:
         return read_page(elements, self.name, self._audio_path)
 
     def _audio_path(self, element: Element, src: str) -> str:
+        if "src" in element.from_row and is_remote(src):
+            # Which hosts are allowed, and what came of it, is found out where rows are bound.
+            return src.strip()
         noun = "video" if element.tag == "video" else "sound"
         shown = f"the address of this {noun}" if "src" in element.from_row else f'"{src[:100]}"'
         try:
@@ -248,6 +329,9 @@ class Composition:
             CompositionError: a token without value; size, rate or times that break a rule.
             RowValueError: a value that cannot stand at its place.
         """
+        formatted = self.of(values)
+        if formatted is not self:
+            return formatted.instantiate(_unformatted(values), columns=columns, locale=locale)
         template = self.template(columns, values)
         completed = self.complete(template, values)
         template = self._present(template, completed)
@@ -287,6 +371,17 @@ class Composition:
                 "Please report this with the composition.",
                 rule="structure",
             )
+
+
+def _unformatted(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if name != FORMAT_NAME}
+
+
+def _read_unfilled(composition: Composition) -> PageFacts:
+    """What the attributes say before any value is known."""
+    template = composition.template()
+    elements = page_elements(template.page, template, None, template.place)
+    return read_page(elements, composition.name, composition._audio_path)
 
 
 def _shape(page: Scan) -> list[tuple[str, tuple[str, ...], int]]:
@@ -351,10 +446,12 @@ def load_composition(path: str | Path) -> Composition:
     draft = Composition(file, file.parent, source, declarations, {}, "", cut, place)
     template = draft.template()
     _check_conditions(draft, template)
-    read_page(page_elements(template.page, template, None, template.place), file.name, draft._audio_path)
+    _read_unfilled(draft.of({}))
+    if draft.has_formats:
+        draft.check_formats()
     files = static_files(file.parent, template.text, template.page, "", template.place)
     files = dict(sorted({**files, **expanded.files}.items()))
-    return replace(draft, files=files, digest=_digest(data, files))
+    return replace(draft, files=files, digest=_digest(data, files), _formats={})
 
 
 def _check_conditions(composition: Composition, template: Template) -> None:

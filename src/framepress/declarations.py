@@ -15,11 +15,13 @@ VariableType = Literal["string", "number", "color", "boolean", "enum", "image", 
 #: Characters of a value above which `pattern` refuses it unseen, so that a slow expression stays bounded.
 PATTERN_LENGTH_MAX = 1_000
 
-#: What a row's values hold besides variables, whose names never begin so: its own locale, and which elements
-#: with `data-if` it lacks. Both change the picture, so they are in the row key; rows are grouped by them.
+#: What a row's values hold besides variables, whose names never begin so: its own locale, which elements
+#: with `data-if` it lacks, and the format that it is rendered in, where one was asked for. All change the
+#: picture, so they are in the row key; rows are grouped by them.
 LOCALE_NAME = "@locale"
 LEFT_OUT_NAME = "@left-out"
-OWN_NAMES = (LOCALE_NAME, LEFT_OUT_NAME)
+FORMAT_NAME = "@format"
+OWN_NAMES = (LOCALE_NAME, LEFT_OUT_NAME, FORMAT_NAME)
 
 #: Formatted numbers stay below; more digits are a mistake, not a number that anybody reads.
 FORMATTED_BELOW = Decimal(10) ** 30

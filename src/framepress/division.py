@@ -6,7 +6,7 @@ values recur. Rows that agree in these are a *cell*. Whatever variables a survey
 them are the rows of some cells, and what to compare of them is chosen from the samples of these
 (`orders.SurveyOrder.part`).
 
-Memory: the samples of `CELLS_MAX` cells, and four bytes per row if there is more than one cell.
+Memory: the samples of `CELLS_MAX` cells, and eight bytes per row if there is more than one cell.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Cell:
 
     values: Mapping[str, str]
     chooser: SampleChooser
-    numbers: array[int] = field(default_factory=lambda: array("I"))
+    numbers: array[int] = field(default_factory=lambda: array("Q"))
 
     @property
     def count(self) -> int:
@@ -72,7 +72,7 @@ class Division:
     def __init__(self, rows: Iterable[BoundRow]) -> None:
         self.rows = 0
         self.by: tuple[str, ...] = ()
-        self.crowded = array("I")
+        self.crowded = array("Q")
         self._names: tuple[str, ...] = ()
         self._first: Mapping[str, str] = {}
         self._varying: set[str] = set()

@@ -38,6 +38,9 @@ PAGE_JOBS = 2_000
 #: Files of rows known to be stored; a digest takes some 120 bytes.
 KNOWN_FILES_MAX = 1_000_000
 
+#: Groups that have an order, such as one per format and locale; rows of further ones are rendered plain.
+ORDERS_MAX = 100
+
 
 @dataclass(frozen=True)
 class Sent:
@@ -146,7 +149,7 @@ def _job(row: BoundRow, run: str, bodies: RowBodies, again: Mapping[tuple[str, s
     body = bodies.encode(row)
     if len(body) > BODY_BYTES_MAX:
         raise InputError(
-            f"Row {row.number} makes a message of {len(body):,} bytes; expected at most {BODY_BYTES_MAX:,}. "
+            f"Row {row.row} makes a message of {len(body):,} bytes; expected at most {BODY_BYTES_MAX:,}. "
             "Put long values into files beside the composition.",
             rule="message-size",
         )

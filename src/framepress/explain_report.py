@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from framepress import explain
 from framepress.cache import Cache
 from framepress.clip import Clip
-from framepress.declarations import is_own_name
+from framepress.declarations import FORMAT_NAME, is_own_name
 from framepress.explain import Measured
 from framepress.explain_advice import Layout, advise
 from framepress.explain_picture import PictureFacts, plate_png
@@ -167,6 +167,7 @@ def bare_report(number: int, group: Group, found: Plan | NoPlan) -> ExplainedGro
     small = group.reason if refused is None else None
     return ExplainedGroup(
         group=number,
+        format=next((sample.values.get(FORMAT_NAME) for sample in group.samples), None),
         rows_in_group=group.count,
         plan=None if isinstance(found, NoPlan) else found.digest,
         found=False,

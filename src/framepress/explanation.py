@@ -101,7 +101,7 @@ class ExplainedGroup(BaseModel):
 
     Attributes:
         group: number, from 1; the largest first.
-        rows_in_group: rows of the list.
+        format: in which its rows are rendered; None: as composed. rows_in_group: rows of the list.
         plan: digest of its plan; None: there is none.
         found: the plan was in the cache before.
         rule, reason: why there is none, short and stable, and for a person; None: there is one.
@@ -119,6 +119,7 @@ class ExplainedGroup(BaseModel):
     model_config = _CONFIG
 
     group: int
+    format: str | None = None
     rows_in_group: int
     plan: str | None
     found: bool

@@ -13,9 +13,9 @@ from framepress.errors import EnvironmentFault, InputError, InternalError, PlanW
 from framepress.ledger_rows import LedgerRow
 from framepress.planner import Planner, Todo
 from framepress.pool import Answer, WorkerPool
-from framepress.renderer import RowTask
+from framepress.renderer import FIXED, RowTask
 from framepress.results import RowResult
-from framepress.tasks import Failed, PlainFramesTask, SurveyTask, WorkerConfig
+from framepress.tasks import Failed, OpenTask, PlainFramesTask, SurveyTask, WorkerConfig
 from framepress.variants import Variant
 from framepress.wanted_poster import WantedPoster
 
@@ -44,7 +44,7 @@ class Feeder:
         self._request = batch.request
         self._waiting = waiting
         self._again: deque[Todo] = deque()
-        self._rows: dict[int, LedgerRow] = {}
+        self._rows: dict[tuple[int, str | None], LedgerRow] = {}
         self._planner = Planner(batch)
 
     def run(self) -> Iterator[RowResult]:
@@ -62,12 +62,32 @@ class Feeder:
                     if pool is None:
                         count = min(self._request.workers, self._batch.progress.total)
                         pool = stack.enter_context(WorkerPool(self._config(), count))
+                        self._check_formats(pool)
                     self._start(pool, item)
                 if pool is None or not pool.busy_count:
                     return
                 for answer in pool.answers(TICK_S):
                     yield from self._take(answer)
                 self._batch.told(pool.frames_in_progress()[0], pool.survey_in_progress())
+
+    def _check_formats(self, pool: WorkerPool) -> None:
+        """Before the first row: the page answers to the sizes that the composition says it does.
+
+        Raises:
+            CompositionError: it does not; nothing was rendered.
+        """
+        ledger = self._batch.ledger
+        for position, name in enumerate(ledger.formats):
+            row = ledger.first(position) if self._batch.composition.in_format(name).fills else None
+            if row is None:
+                continue
+            pool.start(OpenTask(Variant(values=row.values, files=row.files)))
+            while pool.busy_count:
+                for answer in pool.answers(TICK_S):
+                    reply = answer.reply
+                    # Whatever else is wrong may be this row's alone, and is told as such.
+                    if isinstance(reply, Failed) and reply.error.rule == FIXED:
+                        raise reply.error
 
     def _next(
         self, work: Iterator[Todo | RowResult]
@@ -142,8 +162,9 @@ class Feeder:
         if poster is not None and poster_file is None:
             return Todo(row, 1, stored_bytes=stored.size)
         return RowResult(
-            row=row.number,
-            id=row.id or str(row.number),
+            row=row.row,
+            format=row.format,
+            id=row.id or str(row.row),
             status="done",
             out=str(stored.path),
             row_key=row.key,
@@ -169,14 +190,14 @@ class Feeder:
         row = todo.row
         assert row.out is not None and row.key is not None
         self._batch.ledger.start(row.number)
-        self._rows[row.number] = row
+        self._rows[row.row, row.format] = row
         pool.start(
             RowTask(
                 variant=Variant(values=row.values, files=row.files),
                 row_key=row.key,
                 out=row.out,
-                row=row.number,
-                id=row.id or str(row.number),
+                row=row.row,
+                id=row.id or str(row.row),
                 attempt=todo.attempt,
                 poster=self._poster(row),
                 stored_bytes=todo.stored_bytes,
@@ -194,7 +215,7 @@ class Feeder:
             self._again.extend(self._planner.surveyed(task, reply))
             return
         assert isinstance(task, RowTask) and task.row is not None
-        row = self._rows.pop(task.row)
+        row = self._rows.pop((task.row, task.format))
         if isinstance(reply, RowResult) and self._planner.is_void(reply.plan):
             # It was under way when its plan was given up.
             self._again.append(Todo(row, task.attempt))

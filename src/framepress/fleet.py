@@ -204,7 +204,7 @@ class FleetRun:
         rows: list[LedgerRow] = []
         if ledger is not None:
             for row in ledger.iter_rows():
-                if (row.id or str(row.number)) == id_:
+                if (row.id or str(row.row)) == id_:
                     rows.append(row)
                     if row.out is not None and row.key is not None:
                         outs.add(row.out)

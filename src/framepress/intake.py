@@ -56,6 +56,9 @@ VOIDS_S = 30.0
 #: Unpacked bundles kept; a queue rarely has more than one run's at a time.
 BUNDLES_MAX = 8
 
+#: Survey orders kept; a run has one per format and locale.
+ORDERS_MAX = 32
+
 _FOREIGN = "Move it, or render this run with another --out-dir."
 
 
@@ -260,7 +263,7 @@ class Intake:
             return None, NO_ORDER
         key = (place, message.order)
         if key not in self._orders:
-            while len(self._orders) >= BUNDLES_MAX:
+            while len(self._orders) >= ORDERS_MAX:
                 self._orders.pop(next(iter(self._orders)))
             # One that cannot be read is of another version: its rows are plain, not dead.
             self._orders[key] = None
@@ -411,6 +414,7 @@ def _look(store: Store, task: RowTask, demands: Demands) -> tuple[RowTask, RowRe
             return replace(task, stored_bytes=stored.size), None
     result = RowResult(
         row=task.row,
+        format=task.format,
         id=task.id,
         status="done",
         out=str(stored.path),

@@ -213,7 +213,9 @@ class PersonalLayer:
         if ink is None:
             return None
         left, top, right, bottom = ink
-        edges = (left - self._margin, top - self._margin, right + self._margin, bottom + self._margin)
+        # What antialiasing reaches is counted in pixels of the page; it is one of the picture's at least.
+        margin = self._margin + max(0.0, 1 / self._scale - 1)
+        edges = (left - margin, top - margin, right + margin, bottom + margin)
         return rect_in_picture(edges, self._scale, *self._size)
 
     # ---- then: how it looks ---------------------------------------------------------------------

@@ -13,6 +13,8 @@ Two tables carry the meaning:
 A row's state is therefore derived: ``read`` and ``rejected`` stand in ``rows``; a bound row is ``done`` or
 ``failed`` if its outcome says so, else ``bound``. An attempt that was begun and not ended (the process
 died) leaves the row ``bound``, with its attempts counted.
+
+In a run of several formats (table ``formats``) every row stands once per format; see `FORMAT_STRIDE`.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any
 from framepress.errors import InternalError, RowsError
 from framepress.ledger_file import RunDatabase, RunLock, connect, faults, run_path
 from framepress.ledger_rows import (
+    FORMAT_STRIDE,
     BoundRow,
     LedgerRow,
     ReadRow,
@@ -72,12 +75,21 @@ CREATE TABLE outcomes (
 ) WITHOUT ROWID;
 """
 
+#: Made at every opening: ledgers of earlier versions have none, and are read anew by every invocation.
+_FORMATS = "CREATE TABLE IF NOT EXISTS formats (position INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)"
+
 _STATE = "CASE WHEN rows.state = 'bound' AND o.state IN ('done', 'failed') THEN o.state ELSE rows.state END"
 _JOINED = "rows LEFT JOIN outcomes o ON o.out = rows.out AND o.key = rows.key"
 
 
 class Ledger(RunDatabase):
-    """The ledger of one run; errors of its file and how writes are kept together: see `RunDatabase`."""
+    """The ledger of one run; errors of its file and how writes are kept together: see `RunDatabase`.
+
+    Attributes:
+        formats: in which the rows are rendered, in order; empty: none was asked for.
+    """
+
+    formats: tuple[str, ...] = ()
 
     @classmethod
     def open(cls, folder: Path, run_id: str, *, fresh: bool = False) -> Ledger:
@@ -94,10 +106,17 @@ class Ledger(RunDatabase):
         path = run_path(folder, run_id)
         lock = RunLock(path.with_suffix(".lock"), run_id)
         try:
-            return cls(connect(path, _SCHEMA, fresh=fresh), lock, path)
+            ledger = cls(connect(path, _SCHEMA, fresh=fresh), lock, path)
         except BaseException:
             lock.release()
             raise
+        try:
+            ledger._execute(_FORMATS)
+            ledger._read_formats()
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
 
     # The list
 
@@ -106,6 +125,25 @@ class Ledger(RunDatabase):
         with self.batch():
             self._execute("DELETE FROM rows")
             self._execute("DELETE FROM columns")
+            self._execute("DELETE FROM formats")
+        self.formats = ()
+
+    def repeat_rows(self, formats: Sequence[str]) -> None:
+        """Have every row of the list once per format; after `add_rows`, before anything is bound."""
+        with self.batch():
+            for position, name in enumerate(formats):
+                self._execute("INSERT INTO formats VALUES (?, ?)", (position, name))
+            for position in range(1, len(formats)):
+                self._execute(
+                    "INSERT INTO rows SELECT number + ?, line, raw, state, error, key, id, out, vals, files "
+                    "FROM rows WHERE number < ?",
+                    (position * FORMAT_STRIDE, FORMAT_STRIDE),
+                )
+        self._read_formats()
+
+    def _read_formats(self) -> None:
+        names = self._execute("SELECT name FROM formats ORDER BY position")
+        self.formats = tuple(name for (name,) in names)
 
     def add_rows(self, rows: Iterable[ReadRow | UnreadRow]) -> int:
         """Take in a list, one transaction per `PAGE_ROWS`, and return how many rows it had.
@@ -249,6 +287,11 @@ class Ledger(RunDatabase):
                 return found
         raise InternalError(f"The ledger has no row {number}.")
 
+    def first(self, position: int) -> LedgerRow | None:
+        """The first row that is bound and not done, in the format at this position; None: there is none."""
+        found = self._page(position * FORMAT_STRIDE, ("bound",), unique=False, limit=1)
+        return found[0] if found and found[0].number // FORMAT_STRIDE == position else None
+
     def iter_rows(self, states: Collection[str] = STATES, *, unique: bool = False) -> Iterator[LedgerRow]:
         """Rows in these states, in order. Safe while rows change: each is judged when its page is read.
 
@@ -297,7 +340,7 @@ class Ledger(RunDatabase):
             f"{first if unique else ''} ORDER BY number LIMIT ?",
             (after, *states, limit),
         )
-        return [ledger_row(values) for values in found.fetchall()]
+        return [ledger_row(values, self.formats) for values in found.fetchall()]
 
     def counts(self) -> dict[str, int]:
         """How many rows are in each of `STATES`."""
@@ -306,26 +349,47 @@ class Ledger(RunDatabase):
         found = self._execute(f"SELECT {each} FROM (SELECT {_STATE} AS now FROM {_JOINED})").fetchone()
         return {state: count or 0 for state, count in zip(STATES, found, strict=True)}
 
-    def iter_raw(self, states: Collection[str] = ("read",)) -> Iterator[tuple[int, int, dict[str, object]]]:
-        """Number, line and values as read of the rows in these states, in order; safe while rows change."""
-        for row, raw in self._with_raw(states):
-            yield row.number, row.line, raw
+    def iter_raw(self, states: Collection[str] = ("read",)) -> Iterator[tuple[LedgerRow, dict[str, object]]]:
+        """The rows in these states with their values as read, in order; safe while rows change."""
+        yield from self._with_raw(states)
 
     def results(self) -> Iterator[tuple[dict[str, object], str, dict[str, Any]]]:
-        """Every row in order: values as read, state, and its result, with ``error`` in it if it has one."""
-        for row, raw in self._with_raw(STATES):
-            yield raw, row.state, {**row.result, **({"error": row.error} if row.error else {})}
+        """Every row in the list's order, each in all its formats: values as read, state, and its result, with
+        ``error`` in it if it has one, and ``format``."""
+        last = 0
+        while page := self._listed(last):
+            others: dict[int, list[LedgerRow]] = {}
+            for position in range(1, len(self.formats)):
+                before = position * FORMAT_STRIDE + page[0].number - 1
+                for row in self._page(before, STATES, unique=False, limit=len(page)):
+                    others.setdefault(row.row, []).append(row)
+            raws = self._raws(page)
+            for first in page:
+                for row in (first, *others.get(first.row, ())):
+                    said: dict[str, Any] = {"error": row.error} if row.error else {}
+                    said |= {"format": row.format} if row.format else {}
+                    yield raws[first.number], row.state, {**row.result, **said}
+            last = page[-1].number
+
+    def _listed(self, after: int) -> list[LedgerRow]:
+        """A page of the list, each row in its first format."""
+        page = self._page(after, STATES, unique=False, limit=PAGE_ROWS)
+        return [row for row in page if row.number < FORMAT_STRIDE]
 
     def _with_raw(self, states: Collection[str]) -> Iterator[tuple[LedgerRow, dict[str, object]]]:
         last = 0
         while page := self._page(last, states, unique=False, limit=PAGE_ROWS):
-            found = self._execute(
-                "SELECT number, raw FROM rows WHERE number BETWEEN ? AND ?", (page[0].number, page[-1].number)
-            )
-            raws = dict(found.fetchall())
+            raws = self._raws(page)
             for row in page:
-                yield row, loads(raws[row.number]) if raws[row.number] else {}
+                yield row, raws[row.number]
             last = page[-1].number
+
+    def _raws(self, page: Sequence[LedgerRow]) -> dict[int, dict[str, object]]:
+        """The values as read of consecutive rows."""
+        found = self._execute(
+            "SELECT number, raw FROM rows WHERE number BETWEEN ? AND ?", (page[0].number, page[-1].number)
+        )
+        return {number: loads(raw) if raw else {} for number, raw in found.fetchall()}
 
     def _update(self, statement: str, values: tuple[object, ...]) -> None:
         if self._execute(statement, values).rowcount != 1:

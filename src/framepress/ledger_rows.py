@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from framepress.errors import RowValueError
 from framepress.lexeme import dumps
+
+#: A list that is rendered in several formats is kept once for each, one after the other; the rows of the
+#: second have their number in the list plus this, and so on. In a list of one format, positions are numbers.
+FORMAT_STRIDE = 1 << 40
 
 #: States of the rows that a run is about: all but those that were never bound, and those that were refused.
 BOUND = frozenset(("bound", "done", "failed"))
@@ -52,12 +56,18 @@ class BoundRow:
     values: Mapping[str, str]
     files: Mapping[str, str]
 
+    @property
+    def row(self) -> int:
+        """Its number in the list, from 1."""
+        return self.number % FORMAT_STRIDE
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
     """One row as it stands.
 
     Attributes:
+        number: its position in the ledger. format: in which it is rendered; None: none was asked for.
         state: ``read``, ``bound``, ``rejected``, ``done`` or ``failed``.
         key, id, out, values, files: as bound; None and empty before.
         attempts: begun since the last outcome, or that led to it.
@@ -76,6 +86,12 @@ class LedgerRow:
     attempts: int
     result: Mapping[str, Any]
     error: Mapping[str, Any] | None
+    format: str | None = None
+
+    @property
+    def row(self) -> int:
+        """Its number in the list, from 1."""
+        return self.number % FORMAT_STRIDE
 
 
 def inserted(row: ReadRow | UnreadRow) -> tuple[object, ...]:
@@ -87,8 +103,12 @@ def inserted(row: ReadRow | UnreadRow) -> tuple[object, ...]:
     return (row.number, row.line, dumps(dict(values)), "read", None, None, None, None, None, None)
 
 
-def ledger_row(found: tuple[Any, ...]) -> LedgerRow:
-    """A `LedgerRow` from its fields in order, JSON still as text."""
+def ledger_row(found: tuple[Any, ...], formats: Sequence[str]) -> LedgerRow:
+    """A `LedgerRow` from its fields in order, JSON still as text.
+
+    Args:
+        formats: of the run.
+    """
     number, line, state, key, id_, out, values, files, attempts, result, error = found
     return LedgerRow(
         number=number,
@@ -102,6 +122,7 @@ def ledger_row(found: tuple[Any, ...]) -> LedgerRow:
         attempts=attempts or 0,
         result=members(result),
         error=json.loads(error) if error else None,
+        format=formats[number // FORMAT_STRIDE] if formats else None,
     )
 
 

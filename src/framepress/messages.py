@@ -4,7 +4,8 @@ A JSON object in UTF-8. A plain producer writes three fields, and any consumer n
 
     template  str      address of a bundle (see `bundle`), or path of a composition below a folder that the
                        worker serves
-    vars      object   variable -> text, number, boolean or null
+    vars      object   variable -> text, number, boolean or null; "@locale" and "@format" (such as "9:16") say
+                       the row's own, see `declarations`
     out       str      name of the clip below the store, such as "asha.mp4"
 
 Ours may have, each of which may be missing or null:
@@ -106,8 +107,8 @@ class RowBodies:
         said = self._common | {
             "vars": row.values,
             "out": row.out,
-            "id": row.id or str(row.number),
-            "row": row.number,
+            "id": row.id or str(row.row),
+            "row": row.row,
             "row_key": row.key,
         }
         if row.files:

@@ -25,7 +25,7 @@ _MEDIA_SUFFIX = re.compile(
 )
 
 #: What a pattern may name besides columns.
-_OWN_NAMES = ("@row", "@index", "@key")
+_OWN_NAMES = ("@row", "@index", "@key", "@format")
 _PATTERN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 #: Most names of a long list are such, and have nothing to be looked for.
@@ -100,13 +100,21 @@ _PART_RULES: tuple[tuple[Callable[[str], bool], str, str], ...] = (
 )
 
 
-def check_out_name(pattern: str, columns: Iterable[str]) -> None:
+def check_out_name(pattern: str, columns: Iterable[str], *, formats: bool = True) -> None:
     """Refuse a pattern that no row could use; before the first row, `columns` being those of the list.
+
+    Args:
+        formats: rows have a format to name.
 
     Raises:
         UsageError: a brace without its other half, or a column that the list does not have.
     """
     names = tuple(columns)
+    if not formats and names_format(pattern):
+        raise UsageError(
+            "--out-name has {@format}; name the formats with --formats, such as --formats 16:9,9:16.",
+            rule="out-name",
+        )
     for match in _PATTERN.finditer(pattern):
         if match[0] in ("{", "}"):
             raise UsageError(
@@ -119,13 +127,28 @@ def check_out_name(pattern: str, columns: Iterable[str]) -> None:
             raise UsageError(f'--out-name: the list has no column "{match[1]}".{hint}', rule="out-name")
 
 
-def format_out_name(pattern: str, columns: Mapping[str, str], row: int, key: str) -> str:
+def names_format(pattern: str) -> bool:
+    """Whether a pattern says where the format of a clip stands in its name."""
+    return any(match[1] == "@format" for match in _PATTERN.finditer(pattern))
+
+
+def with_format(name: str, slug: str) -> str:
+    """A file's name with its format, such as ``asha-9x16.mp4``.
+
+    Raises:
+        RowValueError: it is too long then; see `safe_name`.
+    """
+    stem, dot, ending = name.rpartition(".")
+    return safe_name(f"{stem}-{slug}{dot}{ending}", suffix=f".{ending}".lower())
+
+
+def format_out_name(pattern: str, columns: Mapping[str, str], row: int, key: str, slug: str = "") -> str:
     """A file's name by a pattern such as ``{user_id}.mp4``; `safe_name` still has to judge it.
 
     Args:
         columns: the row's values as text. Slashes, backslashes and control characters in them become
             ``_``, so that a value cannot make a folder; those of the pattern itself may.
-        row: ``{@row}``, from 1; ``{@index}`` counts from 0. key: ``{@key}``.
+        row: ``{@row}``, from 1; ``{@index}`` counts from 0. key: ``{@key}``. slug: ``{@format}``.
 
     Raises:
         UsageError: as `check_out_name`.
@@ -136,7 +159,7 @@ def format_out_name(pattern: str, columns: Mapping[str, str], row: int, key: str
         if match[0] in ("{{", "}}"):
             return match[0][0]
         if match[1] in _OWN_NAMES:
-            return {"@row": str(row), "@index": str(row - 1), "@key": key}[match[1]]
+            return {"@row": str(row), "@index": str(row - 1), "@key": key, "@format": slug}[match[1]]
         return re.sub(r"[/\\\x00-\x1f\x7f-\x9f\u2028\u2029]", "_", columns[match[1]])
 
     return _PATTERN.sub(replacement, pattern)

@@ -10,6 +10,7 @@ from typing import Any
 
 from framepress import runtime
 from framepress.errors import PageError
+from framepress.moving_pictures import MovingPicture
 from framepress.page_requests import PageRequests
 from framepress.page_troubles import Trouble, raise_troubles
 from framepress.page_videos import NO_VIDEOS, PageVideos
@@ -41,7 +42,7 @@ class PageContent:
         locale, timezone: BCP 47 and IANA names.
         values: the row's values; only used to keep them out of messages.
         remote: canonical address of another host -> digest of the file that stands for it.
-        videos: the frames of its videos.
+        videos: the frames of its videos. moving: pictures that move by themselves, by key.
     """
 
     site: Site
@@ -56,6 +57,7 @@ class PageContent:
     values: Mapping[str, str] = field(default_factory=dict)
     remote: Mapping[str, str] = field(default_factory=dict)
     videos: PageVideos = NO_VIDEOS
+    moving: Mapping[str, MovingPicture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ class PageLoader:
         self._tab.values = content.values
         self._troubles.clear()
         self._configure(content)
-        self.requests.serve(content.site, content.html, content.remote, content.videos)
+        self.requests.serve(content.site, content.html, content.remote, content.videos, content.moving)
         deadline = time.monotonic() + self._ready_timeout_s
         self._navigate(content.site)
         self._get_ready(deadline)

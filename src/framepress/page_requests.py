@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from framepress.cdp import Connection
+from framepress.moving_pictures import MOVING_FOLDER, MovingPicture
 from framepress.page_troubles import VISIBLE_KINDS, Trouble
 from framepress.page_videos import FRAME_FOLDER, NO_VIDEOS, PageVideos
+from framepress.picture_files import SVG_TYPE
 from framepress.remote_addresses import canonical_address
 from framepress.site import Served, Site, response_headers
 
@@ -34,6 +37,7 @@ class PageRequests:
         self._troubles = troubles
         self._site: Site | None = None
         self._videos = NO_VIDEOS
+        self._moving: Mapping[str, MovingPicture] = {}
         self._document = b""
         self._remote: Mapping[str, str] = {}
         self._addresses: dict[str, str] = {}
@@ -69,16 +73,19 @@ class PageRequests:
         html: str,
         remote: Mapping[str, str],
         videos: PageVideos = NO_VIDEOS,
+        moving: Mapping[str, MovingPicture] = MappingProxyType({}),
     ) -> None:
         """From now on answer with these files, and `html` for the document itself.
 
         Args:
             remote: canonical address of another host -> digest of the file that stands for it.
             videos: the frames of the page's videos.
+            moving: its pictures that move by themselves, by key.
         """
         self._site = site
         self._remote = remote
         self._videos = videos
+        self._moving = moving
         self._document = html.encode("utf-8")
         self.in_flight.clear()
         self._ended.clear()
@@ -125,6 +132,13 @@ class PageRequests:
             picture = self._videos.picture(path)
             if picture is not None:
                 self._fulfil(event, picture, "image/bmp", lasting=False)
+                return
+        if path.startswith(MOVING_FOLDER):
+            key, _, moment = path.removeprefix(MOVING_FOLDER).partition("/")
+            shown = self._moving[key].picture(moment) if key in self._moving else None
+            if shown is not None:
+                # The key is a digest, so the address stands for these bytes; moments of an SVG are too many.
+                self._fulfil(event, *shown, lasting=shown[1] != SVG_TYPE)
                 return
         self._answer(event, site.read(path), kind, url, lasting=path in site.lasting)
 

@@ -158,8 +158,9 @@ _SENTENCES = {
         "Scale it down."
     ),
     "animated": (
-        "{entry}: {what} {name} is animated by its own clock, which cannot be followed frame by frame yet. "
-        "Use a still picture, CSS or a script."
+        "{entry}: {what} {name} is animated by its own clock, which is followed frame by frame only in the "
+        "src of an <img> of the markup (GIF, WebP, APNG, SVG with SMIL). Put it there, or use a still "
+        "picture, CSS or a script."
     ),
     "navigation": "{entry}: the page navigated away while it was rendered; a composition stays.",
 }

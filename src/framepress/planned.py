@@ -179,7 +179,8 @@ class Compositor:
         found = self._overlays.read(frame.overlays)
         for overlay in found:
             if overlay.touches_edge:
-                raise InkOutside(f"frame {frame.index}, {overlay.rect}")
+                rect = overlay.rect
+                raise InkOutside(f"frame {frame.index}, {rect.width}x{rect.height} at {rect.x}, {rect.y}")
         return found
 
     def draw(self, index: int, overlays: Sequence[Overlay]) -> None:

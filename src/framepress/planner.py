@@ -141,7 +141,7 @@ class Planner:
         self._batch.refuse(error.plan)
         self._again.append(error.plan)
         self._batch.note(
-            f"Row {row.number} shows that the plan of its group is wrong: {error.message} What was made "
+            f"Row {row.row} shows that the plan of its group is wrong: {error.message} What was made "
             "by that plan is rendered again and replaced."
         )
         group.plan_was_wrong(Variant(values=row.values, files=row.files), error)

@@ -75,7 +75,21 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"wOF2", "font/woff2"),
     (b"OTTO", "font/otf"),
     (b"\0\1\0\0", "font/ttf"),
+    (b"ID3", "audio/mpeg"),
+    (b"OggS", "audio/ogg"),
+    (b"fLaC", "audio/flac"),
+    (b"\x1aE\xdf\xa3", "video/webm"),
 )
+
+#: Files of the family of MP4 that are pictures; None: such as Chromium does not show.
+_BRANDS = {
+    b"avif": "image/avif",
+    b"avis": "image/avif",
+    b"heic": None,
+    b"heix": None,
+    b"mif1": None,
+    b"msf1": None,
+}
 
 
 @dataclass(frozen=True)
@@ -178,7 +192,7 @@ class RemoteFiles:
         Raises:
             StorageFault: the folder cannot be written.
         """
-        wanted = [one for one in dict.fromkeys(addresses) if one not in self._outcomes]
+        wanted = [one for one in dict.fromkeys(addresses) if not self._is_known(one)]
         if len(wanted) == 1:
             self.get(wanted[0])
         elif wanted:
@@ -192,8 +206,8 @@ class RemoteFiles:
             StorageFault: the folder cannot be written.
         """
         canonical = canonical_address(address)
-        with self._lock:
-            if address in self._outcomes:
+        if self._is_known(address):
+            with self._lock:
                 return self._outcomes[address]
         if canonical is None:
             outcome: Outcome = Failed("remote-address", "is no address of a web server", allowed=False)
@@ -208,6 +222,15 @@ class RemoteFiles:
             if len(self._outcomes) > OUTCOMES_MAX:
                 self._outcomes.popitem(last=False)
         return outcome
+
+    def _is_known(self, address: str) -> bool:
+        """Whether this run has asked for it. What many rows share is asked for once: it is seen all the time,
+        and only what was not seen for long is forgotten."""
+        with self._lock:
+            if address not in self._outcomes:
+                return False
+            self._outcomes.move_to_end(address)
+            return True
 
     def _tried(self, address: str) -> Outcome:
         host = self._host(address)
@@ -243,7 +266,7 @@ class RemoteFiles:
         headers = {
             "Host": urlsplit(address).netloc,
             "User-Agent": f"framepress/{__version__}",
-            "Accept": "image/*,font/*;q=0.9,*/*;q=0.1",
+            "Accept": "image/*,font/*;q=0.9,audio/*;q=0.9,video/*;q=0.9,*/*;q=0.1",
             "Accept-Encoding": "identity",
         }
         if known.get("etag"):
@@ -306,7 +329,7 @@ class RemoteFiles:
             raise _Final("remote-type", "came packed, although it was asked for plain")
         kind = kind_of(body)
         if kind is None:
-            raise _Final("remote-type", "is neither a picture nor a font")
+            raise _Final("remote-type", "is neither a picture nor a font, a sound or a video")
         if kind.startswith("image/") and picture_files.is_broken(body, kind):
             raise _Transient("the picture is damaged or cut short")
         if picture_files.is_oversized(body):
@@ -389,18 +412,19 @@ def remote_path(folder: Path, digest: str) -> Path:
 
 
 def kind_of(body: bytes) -> str | None:
-    """The media type of a picture or font by its first bytes; None: it is neither."""
-    for magic, kind in _MAGIC:
-        if body.startswith(magic):
-            return kind
-    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
-        return "image/webp"
-    if body[4:8] == b"ftyp" and body[8:12] in (b"avif", b"avis"):
-        return "image/avif"
+    """The media type of a picture, font, sound or video by its first bytes; None: it is none of them."""
+    kind = next((kind for magic, kind in _MAGIC if body.startswith(magic)), None)
+    if kind is not None:
+        return kind
+    if body[:4] == b"RIFF":
+        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(body[8:12])
+    if body[4:8] == b"ftyp":
+        return _BRANDS.get(body[8:12], "video/mp4")
+    if body[:1] == b"\xff" and body[1:2] >= b"\xe0":
+        return "audio/mpeg"  # frames of MP3 or AAC without a header before them
     head = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith((b"<svg", b"<?xml", b"<!--")) and b"<svg" in body[:4096].lower():
-        return "image/svg+xml"
-    return None
+    is_svg = head.startswith((b"<svg", b"<?xml", b"<!--")) and b"<svg" in body[:4096].lower()
+    return "image/svg+xml" if is_svg else None
 
 
 def _told(exc: Exception) -> str:

@@ -25,24 +25,27 @@ from framepress.cache import Cache
 from framepress.capture import CapturedFrame, capture_frames
 from framepress.clip import Artifact, Clip, assemble
 from framepress.composition import Composition, Document, frame_count, scaled_size
-from framepress.declarations import LOCALE_NAME, is_own_name
+from framepress.declarations import FORMAT_NAME, LOCALE_NAME, is_own_name
 from framepress.encode import EncoderSettings, gop_frame_count
-from framepress.errors import BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
+from framepress.errors import AssetError, BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
 from framepress.layer_pieces import layer_facts
+from framepress.moving_pictures import MovingPictures
 from framepress.orders import SurveyOrder
-from framepress.page import PageContent, PageInfo
-from framepress.page_facts import VideoElement
+from framepress.page import Page, PageContent, PageInfo
+from framepress.page_facts import AudioElement, VideoElement
 from framepress.page_videos import PageVideos
 from framepress.plan import Plan
 from framepress.planned import LoadedPlan, check_rest, encode_planned
 from framepress.provenance import Demands, Reuse
-from framepress.references import is_remote
+from framepress.references import is_remote, relative_path
 from framepress.remote_addresses import canonical_address
+from framepress.remote_files import remote_path
 from framepress.results import RowResult, Seconds
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
 from framepress.site import Served, Site
+from framepress.sound_pieces import find_sound, keep_sound, sound_key
 from framepress.store import ANY_WILL_DO, Store
 from framepress.streams import AudioTrack
 from framepress.survey import Survey
@@ -59,6 +62,14 @@ SURVEY_TRIES = 3
 
 #: How the plain path's files are described in their provenance.
 PLAIN: Mapping[str, object] = {"path": "plain"}
+
+#: Rule of a composition whose root does not answer to size, though it says so.
+FIXED = "format-fixed"
+
+#: Pixels of the page's root in its layout, whatever moves or scales it.
+_ROOT_SIZE = (
+    "(root => [root.offsetWidth, root.offsetHeight])(document.querySelector('[data-width][data-height]'))"
+)
 
 #: Called with the frames that are done and the frames in all.
 Progress = Callable[[int, int], None]
@@ -97,6 +108,11 @@ class RowTask:
     reuse: Reuse = "off"
     stays: Demands | None = ANY_WILL_DO
     order: SurveyOrder | None = None
+
+    @property
+    def format(self) -> str | None:
+        """In which the row is rendered; None: as composed."""
+        return self.variant.values.get(FORMAT_NAME)
 
 
 @dataclass(frozen=True)
@@ -152,6 +168,7 @@ class Renderer:
         self._shelf = Shelf(pieces, composition.digest, settings) if pieces is not None else None
         self._sounds: OrderedDict[Hashable, AudioTrack] = OrderedDict()
         self._video_files = VideoFiles()
+        self._moving = MovingPictures()
         self._site = Site(
             composition.folder,
             composition.path.relative_to(composition.folder).as_posix(),
@@ -205,7 +222,7 @@ class Renderer:
         row = self._made(task, progress)
         clip = self.as_played(row.clip)
         captured = time.perf_counter()
-        track = self.sound(clip)
+        track = self.sound(clip, format_=task.format)
         sounded = time.perf_counter()
         artifact = self.assemble(clip, row.encoded, track, task.row_key, self.environment, row.provenance)
         stored = store.publish(artifact.path, task.out, stays=task.stays)
@@ -215,6 +232,7 @@ class Renderer:
         finished = time.perf_counter()
         return RowResult(
             row=task.row,
+            format=task.format,
             id=task.id,
             status="done",
             out=str(stored.path),
@@ -389,6 +407,8 @@ class Renderer:
         document, content = self.content_of(variant, picture=picture)
         with self.warm.guard() as page:
             info = page.open(content)
+            if self.composition.of(variant.values).fills:
+                self._check_filled(page, document)
         return self.clip_of(document, info)
 
     def content_of(
@@ -397,10 +417,14 @@ class Renderer:
         """A variant's document, and what a page is given to load it; see `open`."""
         locale = variant.values.get(LOCALE_NAME, self.settings.locale)
         document = self.composition.instantiate(variant.values, locale=locale)
+        document = replace(document, audio=tuple(self._here(one, variant) for one in document.audio))
         width, height = scaled_size(document.width, document.height, self.settings.scale)
+        html, moving = self._moving.placed(
+            document.html, self.composition.name, lambda address: self._picture_file(address, variant)
+        )
         return document, PageContent(
             site=self._site,
-            html=document.html,
+            html=html,
             width=document.width,
             height=document.height,
             output_size=picture or (width, height),
@@ -410,7 +434,8 @@ class Renderer:
             timezone=self.settings.timezone,
             values={name: value for name, value in variant.values.items() if not is_own_name(name)},
             remote={path: digest for path, digest in variant.files.items() if is_remote(path)},
-            videos=self._videos_of(document),
+            videos=self._videos_of(document, variant),
+            moving=moving,
         )
 
     def clip_of(self, document: Document, info: PageInfo) -> Clip:
@@ -428,11 +453,56 @@ class Renderer:
         duration = self._duration(document, info)
         return Clip(document, encoder, fps, frame_count(duration, fps))
 
-    def _videos_of(self, document: Document) -> PageVideos:
+    def _check_filled(self, page: Page, document: Document) -> None:
+        """The root answers to the size of the format, as its `data-format` says."""
+        found = page.evaluate(_ROOT_SIZE)
+        if found != [document.width, document.height]:
+            raise CompositionError(
+                f"{self.composition.name}: the root is {found[0]}x{found[1]} in a picture of "
+                f"{document.width}x{document.height}, though its data-format names that format. Let its CSS "
+                "answer to size (width: 100vw, height: 100vh), or give the format a root of its own.",
+                rule=FIXED,
+            )
+
+    def _picture_file(self, address: str, variant: variants.Variant) -> tuple[bytes, str] | None:
+        """What an `<img>` names; None: the page will say what is wrong with it."""
+        if is_remote(address):
+            digest = variant.files.get(canonical_address(address) or "")
+            served = self._site.read_remote(digest) if digest is not None else None
+        else:
+            try:
+                relative = relative_path(address, "")
+            except ValueError:
+                return None
+            served = self._site.read(relative) if relative is not None else None
+        return (served.body, served.content_type) if served is not None else None
+
+    def _here(self, sound: AudioElement, variant: variants.Variant) -> AudioElement:
+        """A sound whose file, if it is another host's, is named by where it lies on this disk."""
+        return replace(sound, src=str(self._media_file(sound.src, variant, sound.place)))
+
+    def _media_file(self, src: str, variant: variants.Variant, place: str) -> Path:
+        """The file of a sound or video.
+
+        Raises:
+            AssetError: it is another host's, and not here.
+        """
+        if not is_remote(src):
+            return self.composition.folder / src
+        digest, folder = variant.files.get(canonical_address(src) or src), self._site.remote
+        if digest is None or folder is None:
+            raise AssetError(
+                f"{place}: the file that this row names on another host is not here. Allow the host with "
+                "--allow-host.",
+                rule="remote-host",
+            )
+        return remote_path(folder, digest)
+
+    def _videos_of(self, document: Document, variant: variants.Variant) -> PageVideos:
         """The videos of a page, each opened once to see that it is whole."""
 
         def source(video: VideoElement) -> VideoFile:
-            return self._video_files.get(self.composition.folder / video.src, video.place)
+            return self._video_files.get(self._media_file(video.src, variant, video.place), video.place)
 
         for video in document.videos:
             source(video)
@@ -469,13 +539,17 @@ class Renderer:
         assert png is not None
         return png
 
-    def sound(self, clip: Clip) -> AudioTrack | None:
-        """The sound track of a clip, made once per distinct input."""
+    def sound(self, clip: Clip, *, format_: str | None = None) -> AudioTrack | None:
+        """The sound track of a clip, made once per distinct input.
+
+        Args:
+            format_: of the clip; other formats of the row, in any worker, then find the track in the cache.
+        """
         if not clip.document.audio:
             return None
         specs = [
             audio.AudioSpec(
-                path=self.composition.folder / element.src,
+                path=Path(element.src),
                 start=element.start,
                 end=element.end,
                 volume=element.volume,
@@ -486,19 +560,33 @@ class Renderer:
                 place=element.place,
             )
             for element in clip.document.audio
-            if not element.of_video or audio.has_sound(self.composition.folder / element.src)
+            if not element.of_video or audio.has_sound(Path(element.src))
         ]
         duration = clip.frame_count / clip.fps
         key = (duration, *((spec, _version(spec.path)) for spec in specs))
         if key not in self._sounds:
-            pcm = audio.mix_audio(specs, duration)
-            if pcm is None:
+            track = self._mixed(specs, duration, shared=format_ is not None)
+            if track is None:
                 return None
-            self._sounds[key] = audio.encode_audio(pcm)
+            self._sounds[key] = track
             if len(self._sounds) > SOUND_TRACKS_MAX:
                 self._sounds.popitem(last=False)
         self._sounds.move_to_end(key)
         return self._sounds[key]
+
+    def _mixed(
+        self, specs: Sequence[audio.AudioSpec], duration: Fraction, *, shared: bool
+    ) -> AudioTrack | None:
+        cache = self._shelf.cache if shared and self._shelf is not None else None
+        key = sound_key(specs, duration, self.environment) if cache is not None else ""
+        found = find_sound(cache, key) if cache is not None else None
+        if found is not None:
+            return found
+        pcm = audio.mix_audio(specs, duration)
+        track = audio.encode_audio(pcm) if pcm is not None else None
+        if cache is not None and track is not None:
+            keep_sound(cache, key, track)
+        return track
 
     def assemble(
         self,
@@ -545,6 +633,7 @@ class Renderer:
         self.warm.after_row()
         return RowResult(
             row=task.row,
+            format=task.format,
             id=task.id,
             status="done",
             out=store.place_of(task.out),

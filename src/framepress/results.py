@@ -69,6 +69,7 @@ class RowResult(BaseModel):
 
     Attributes:
         row: number of the row in its list, from 1; None for a single render.
+        format: in which it was rendered, such as "9:16"; None: no format was asked for.
         id: the `--id` column, else the row number.
         status: "done" or "failed".
         out: where the clip is; None if there is none.
@@ -100,6 +101,7 @@ class RowResult(BaseModel):
 
     type: Literal["row"] = "row"
     row: int | None = None
+    format: str | None = None
     id: str = ""
     status: Status
     out: str | None = None

@@ -21,6 +21,8 @@ from framepress.partial import replacing
 
 #: Our columns, after the list's own; ``fp_`` goes in front of one that the list has too.
 COLUMNS = ("status", "file", "poster", "seconds", "bytes", "error")
+#: The same of a run with --formats, where a row of the list is a line per format.
+FORMAT_COLUMNS = ("format", *COLUMNS)
 
 #: Rows not rendered yet, or that the run did not get to, are "pending".
 _STATUS = {"read": "pending", "bound": "pending"}
@@ -55,9 +57,11 @@ def write_results_csv(path: Path, ledger: Ledger) -> None:
             text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=False)
             # CRLF is RFC 4180's line end, and with it Python's writer puts quotes round a lone \r.
             writer = csv.writer(text, lineterminator="\r\n")
-            writer.writerow([*columns, *_own_columns(columns)])
+            own = FORMAT_COLUMNS if ledger.formats else COLUMNS
+            writer.writerow([*columns, *_own_columns(columns, own)])
             for values, state, result in ledger.results():
-                writer.writerow([*(_cell(values.get(name)) for name in columns), *_own_cells(state, result)])
+                cells = _own_cells(own, state, result)
+                writer.writerow([*(_cell(values.get(name)) for name in columns), *cells])
             text.detach()
     except OSError as exc:
         raise StorageFault(
@@ -66,10 +70,10 @@ def write_results_csv(path: Path, ledger: Ledger) -> None:
         ) from exc
 
 
-def _own_columns(columns: tuple[str, ...]) -> list[str]:
+def _own_columns(columns: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:
     taken = {name.casefold() for name in columns}
     own: list[str] = []
-    for column in COLUMNS:
+    for column in wanted:
         name = column
         while name in taken:
             name = f"fp_{name}"
@@ -77,11 +81,14 @@ def _own_columns(columns: tuple[str, ...]) -> list[str]:
     return own
 
 
-def _own_cells(state: str, result: Mapping[str, Any]) -> list[str]:
+def _own_cells(own: tuple[str, ...], state: str, result: Mapping[str, Any]) -> list[str]:
     error = result.get("error")
-    cells = [_STATUS.get(state, state)]
-    cells += ["" if (fact := result.get(name)) is None else str(fact) for name in COLUMNS[1:-1]]
-    return [*cells, str(error.get("message", "")) if isinstance(error, Mapping) else ""]
+    said = {
+        **result,
+        "status": _STATUS.get(state, state),
+        "error": error.get("message", "") if isinstance(error, Mapping) else "",
+    }
+    return ["" if (fact := said.get(name)) is None else str(fact) for name in own]
 
 
 def _cell(value: object) -> str:

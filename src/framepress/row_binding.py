@@ -11,8 +11,9 @@ from framepress import variants
 from framepress.composition import Composition
 from framepress.errors import RowsError, RowValueError, UsageError
 from framepress.ledger import Ledger
-from framepress.ledger_rows import BoundRow
-from framepress.names import check_out_name, format_out_name, safe_name
+from framepress.ledger_rows import BoundRow, LedgerRow
+from framepress.names import check_out_name, format_out_name, names_format, safe_name, with_format
+from framepress.output_formats import parse_format
 from framepress.remote_source import RemoteSource
 from framepress.rows import BadRow, Row, RowSource
 from framepress.rows.select import Only, RowRanges
@@ -44,6 +45,7 @@ class BindingOptions:
         skip_bad_rows: go on without rows that break a rule.
         row_ranges, only: which rows; None: all.
         poster_s: moment of the poster in seconds; None: no posters.
+        formats: in which every row is rendered, as `parse_formats` names them; empty: as composed.
     """
 
     column_map: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class BindingOptions:
     only: Only | None = None
     poster_s: Fraction | None = None
     poster_button: bool = False
+    formats: tuple[str, ...] = ()
 
 
 def read_rows(
@@ -94,6 +97,8 @@ def read_rows(
         options.only.check_column(source.columns or seen or (options.only.column,))
     if count == 0:
         raise RowsError(f"{source.name}: no row fits --rows and --only.", rule="no-rows")
+    if options.formats:
+        ledger.repeat_rows(options.formats)
 
 
 def bind_rows(
@@ -126,17 +131,17 @@ def bind_rows(
     while window := list(islice(rows, BIND_ROWS)):
         with ledger.batch():
             bound: list[BoundRow] = []
-            for number, line, raw in window:
+            for row, raw in window:
                 on_row()
                 try:
-                    bound.append(binder.bind(number, line, raw))
+                    bound.append(binder.bind(row, raw))
                 except RowValueError as error:
-                    ledger.reject(number, error.record(), id=binder.id_of(number, raw))
+                    ledger.reject(row.number, error.record(), id=binder.id_of(row, raw))
             ledger.bind_all(bound)
     binder.tell_fallbacks(on_note)
 
 
-_Raw = tuple[int, int, dict[str, object]]
+_Raw = tuple[LedgerRow, dict[str, object]]
 
 
 def _fetched(rows: Iterator[_Raw], binder: _RowBinder, remote: RemoteSource | None) -> Iterator[_Raw]:
@@ -147,7 +152,7 @@ def _fetched(rows: Iterator[_Raw], binder: _RowBinder, remote: RemoteSource | No
         return
     binder.remote = remote
     while window := list(islice(rows, FETCH_ROWS)):
-        remote.fetch_all(address for _, _, raw in window for address in binder.wanted(raw))
+        remote.fetch_all(address for _, raw in window for address in binder.wanted(raw))
         yield from window
 
 
@@ -182,7 +187,7 @@ class _RowBinder:
                 rule="id-column",
             )
         if options.out_name is not None:
-            check_out_name(options.out_name, columns)
+            check_out_name(options.out_name, columns, formats=bool(options.formats))
 
     @property
     def remote(self) -> RemoteSource | None:
@@ -208,25 +213,30 @@ class _RowBinder:
                 "Run the command again later to fetch them."
             )
 
-    def id_of(self, number: int, raw: Mapping[str, object]) -> str:
+    def id_of(self, row: LedgerRow, raw: Mapping[str, object]) -> str:
         """What the `--id` column says of the row, else its number."""
         column = self._options.id_column
-        return (_text(raw.get(column)) if column is not None else "") or str(number)
+        return (_text(raw.get(column)) if column is not None else "") or str(row.row)
 
-    def bind(self, number: int, line: int, raw: Mapping[str, object]) -> BoundRow:
-        place = self._place(line)
-        variant = self._binder.bind(raw, place=place, row_number=number)
+    def bind(self, row: LedgerRow, raw: Mapping[str, object]) -> BoundRow:
+        place = self._place(row.line)
+        variant = self._binder.bind(raw, place=place, row_number=row.row, format_=row.format)
         key = variants.row_key_of(self._composition, variant, self._settings)
-        out = self._out(number, place, raw, key)
-        return BoundRow(number, key, self.id_of(number, raw), out, variant.values, variant.files)
+        out = self._out(row, place, raw, key)
+        return BoundRow(row.number, key, self.id_of(row, raw), out, variant.values, variant.files)
 
-    def _out(self, number: int, place: str, raw: Mapping[str, object], key: str) -> str:
+    def _out(self, row: LedgerRow, place: str, raw: Mapping[str, object], key: str) -> str:
+        number = row.row
+        slug = parse_format(row.format).slug if row.format is not None else ""
         named = _text(raw.get(OUT_COLUMN))
+        says_format = False
         if not named:
             texts = {column: _text(raw.get(column)) for column in self._columns}
-            named = format_out_name(self._options.out_name or OUT_NAME_DEFAULT, texts, number, key)
+            pattern = self._options.out_name or OUT_NAME_DEFAULT
+            named = format_out_name(pattern, texts, number, key, slug)
+            says_format = names_format(pattern)
         try:
-            return safe_name(named)
+            return safe_name(named) if says_format or not slug else with_format(safe_name(named), slug)
         except RowValueError as error:
             raise RowValueError(
                 f'{place}: column "{OUT_COLUMN}": {error.message}',

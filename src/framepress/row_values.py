@@ -12,12 +12,13 @@ from pathlib import Path
 from framepress.column_match import ColumnMatch
 from framepress.conditional_parts import left_out
 from framepress.conditions import NotComparable
-from framepress.declarations import LEFT_OUT_NAME, LOCALE_NAME, Declaration, check_text
+from framepress.declarations import FORMAT_NAME, LEFT_OUT_NAME, LOCALE_NAME, Declaration, check_text
 from framepress.errors import CompositionError, RowValueError
 from framepress.escaping import NotFitting, check_address, scheme_of
 from framepress.formats import canonical_locale
 from framepress.js_scan import PLACEHOLDER
 from framepress.lexeme import Lexeme
+from framepress.output_formats import parse_format
 from framepress.references import file_inside, is_remote, relative_path, srcset_addresses
 from framepress.remote_addresses import canonical_address
 from framepress.remote_source import Fetched, RemoteSource
@@ -155,6 +156,22 @@ class RowValues:
                     field=column,
                     length=len(text),
                 )
+            )
+
+    def format(self, values: dict[str, str], name: str | None) -> None:
+        """The format, of the run or, of a single row that was sent, its own."""
+        if name is None and not self.match.batch:
+            given = self.row.get(FORMAT_NAME)
+            name = given if isinstance(given, str) else None
+        if name is None:
+            return
+        try:
+            values[FORMAT_NAME] = parse_format(name).name
+            self.composition.of(values)
+        except (ValueError, CompositionError) as error:
+            text = error.message if isinstance(error, CompositionError) else f"expected {error}."
+            self.findings.append(
+                RowValueError(f"{self.place}: the format: {text}", rule="format", place=self.place)
             )
 
     def present(self, values: dict[str, str], good: Mapping[str, str]) -> Template | None:
@@ -310,7 +327,7 @@ class RowValues:
                 self.files[canonical] = digest
                 self.fell_back = True
                 return
-        expected = "a picture or font that can be fetched, or data-fallback-src with a file of the folder"
+        expected = "a file that can be fetched, or data-fallback-src with one of the folder"
         if not outcome.allowed:
             expected = "https: and a host that --allow-host names"
         self.find(name, outcome.rule, f"{expected}{where}", length, f"names a file that {outcome.reason}")

@@ -19,10 +19,12 @@ from framepress.artifacts import Artifacts
 from framepress.browser import TEMP_PREFIX, BrowserOptions, sweep_temporary_folders
 from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.composition import Composition, load_composition
+from framepress.declarations import FORMAT_NAME
 from framepress.environment import machine_environment
 from framepress.errors import FramepressError, InternalError
 from framepress.frames_to_segments import EncodedFrames
 from framepress.names import safe_name
+from framepress.output_formats import parse_format
 from framepress.pool import WorkerPool
 from framepress.provenance import Demands
 from framepress.remote_files import RemoteFiles, RemoteOptions
@@ -82,6 +84,18 @@ class SingleRequest:
     remote: RemoteOptions | None = None
 
 
+def in_format(request: SingleRequest, name: str) -> SingleRequest:
+    """The same clip in a format, in a file whose name says so: at ``{@format}``, else at its end."""
+    slug = parse_format(name).slug
+    file = request.out.name
+    if "{@format}" in file:
+        file = file.replace("{@format}", slug)
+    else:
+        stem, dot, ending = file.rpartition(".")
+        file = f"{stem}-{slug}{dot}{ending}" if dot and stem else f"{file}-{slug}"
+    return replace(request, values={**request.values, FORMAT_NAME: name}, out=request.out.with_name(file))
+
+
 class SingleRender:
     """Renders one clip. `frames_total` (0: unknown yet) and `frames_shown` tell how far it is."""
 
@@ -107,6 +121,8 @@ class SingleRender:
             batch=False,
         )
         binder.check_columns()
+        if FORMAT_NAME in request.values:
+            self.composition.in_format(str(request.values[FORMAT_NAME]))
         with ExitStack() as stack:
             if request.remote is not None:
                 binder.remote = stack.enter_context(closing(RemoteFiles(request.remote)))

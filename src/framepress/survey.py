@@ -162,9 +162,9 @@ class Survey(LayersSurvey):
                         raise Refused("rest", f"What is common to all rows differs at frame {frame.index}.")
                     try:
                         compositor.draw(frame.index, compositor.overlays(frame))
-                    except InkOutside:
+                    except InkOutside as found:
                         raise Refused(
-                            "ink-outside", "Something personal is painted far beyond its box."
+                            "ink-outside", f"Something personal is painted far beyond its box ({found})."
                         ) from None
                     drawn = packed(compositor.canvas.frame)
                     self._agree(

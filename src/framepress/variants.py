@@ -66,12 +66,20 @@ class Binder(ColumnMatch):
                     return True
         return "html" in self.composition.types.values()
 
-    def bind(self, row: Mapping[str, object], *, place: str, row_number: int | None) -> Variant:
+    def bind(
+        self,
+        row: Mapping[str, object],
+        *,
+        place: str,
+        row_number: int | None,
+        format_: str | None = None,
+    ) -> Variant:
         """One row into a variant.
 
         Args:
             row: column -> str, `Lexeme`, bool or None. Not changed.
             place: ``file:line`` of the row, or ``--vars``.
+            format_: in which it is rendered; None: as composed, or as a single row says under `FORMAT_NAME`.
 
         Raises:
             RowValueError: its message is the first finding; `findings` holds all, each a RowValueError.
@@ -80,6 +88,7 @@ class Binder(ColumnMatch):
             self.remote.fetch_all(self.wanted(row))
         work = RowValues(self, row, place, row_number, self.digest, self.remote)
         values = work.complete()
+        work.format(values, format_)
         if self._times_vary and not work.findings:
             work.try_out(values)
         if work.findings:

@@ -13,6 +13,7 @@ from framepress.bound_list import Beat
 from framepress.browser import BrowserOptions
 from framepress.cli import show
 from framepress.cli.proof import ApproveOptions
+from framepress.errors import UsageError
 from framepress.proof.approval import SCOPES, Scope, approve
 from framepress.proof.gate import check_batch
 from framepress.workshop import Workshop, choice
@@ -70,6 +71,13 @@ def require_approval(
         fonts = batch.request.settings.system_fonts
         return Workshop(batch.composition.path, browser=None, environ=os.environ, system_fonts=fonts)
 
+    formats = batch.request.binding.formats
+    if len(formats) > 1:
+        raise UsageError(
+            f"--require-approval goes with one format, and --formats names {len(formats)}: each has a proof "
+            "of its own. Render one after the other.",
+            rule="approval-formats",
+        )
     key = _key()
     given = check_batch(batch, path, key=key, browser=found, workers=workers, on_progress=on_progress)
     how = f"signed with {KEY}" if given.signed else "a record, not a signature"

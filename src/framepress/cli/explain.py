@@ -43,6 +43,7 @@ class Options:
     query: lists.Query = None
     out: Out = None
     groups: GroupsMax = 3
+    formats: render.Formats = None
     id_column: lists.IdColumn = None
     map_: lists.Map = None
     use_default: lists.UseDefault = None

@@ -38,7 +38,7 @@ def _run(options: Options) -> int:
     settings = settings_of(options)
     limits = run_limits(frame_timeout_s=options.frame_timeout)
     workers = worker_count(options.workers)
-    binding = replace(binding_of(options), skip_bad_rows=skips_bad_rows(options.bad_rows))
+    binding = replace(binding_of(options, options.formats), skip_bad_rows=skips_bad_rows(options.bad_rows))
     if not 1 <= options.groups <= GROUPS_MAX:
         raise UsageError(f"--groups is {options.groups}; expected 1 to {GROUPS_MAX}.", rule="groups")
     if options.out is not None:

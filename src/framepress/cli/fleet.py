@@ -71,6 +71,7 @@ class EnqueueOptions:
     encoding: lists.Encoding = None
     query: lists.Query = None
     out_name: render_options.OutName = None
+    formats: render_options.Formats = None
     id_column: lists.IdColumn = None
     map_: lists.Map = None
     use_default: lists.UseDefault = None

@@ -36,7 +36,7 @@ def send(options: EnqueueOptions) -> int:
     place = place_option(options.out_dir)
     retain_s = duration_option(options.retain, "--retain")
     binding = replace(
-        binding_of(options),
+        binding_of(options, options.formats),
         out_name=options.out_name,
         skip_bad_rows=skips_bad_rows(options.bad_rows),
         poster_s=seconds_option(options.poster, "--poster"),

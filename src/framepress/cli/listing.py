@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from framepress.cli import show
 from framepress.cli.arguments import parse_pairs
 from framepress.cli.lists import ListOptions
 from framepress.errors import CacheFault
+from framepress.output_formats import parse_formats
 from framepress.remote_files import RemoteOptions, remote_options
 from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
@@ -22,8 +23,11 @@ from framepress.settings import RenderSettings, RunLimits
 from framepress.workshop import choice, render_settings
 
 
-def binding_of(options: ListOptions) -> BindingOptions:
+def binding_of(options: ListOptions, formats: Sequence[str] | None = None) -> BindingOptions:
     """How a command line binds the rows of a list. What names files and posters is the caller's.
+
+    Args:
+        formats: what ``--formats`` says, of commands that have it.
 
     Raises:
         UsageError: an option has a value that it does not take.
@@ -33,6 +37,7 @@ def binding_of(options: ListOptions) -> BindingOptions:
         use_default=tuple(options.use_default or ()),
         id_column=options.id_column,
         locale_column=options.locale_column,
+        formats=parse_formats(formats),
         row_ranges=parse_row_ranges(options.rows) if options.rows is not None else None,
         only=parse_only(options.only) if options.only is not None else None,
     )

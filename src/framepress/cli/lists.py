@@ -53,7 +53,7 @@ LocaleColumn = Annotated[
 ]
 AllowHost = Annotated[
     list[str] | None,
-    typer.Option(metavar="HOST", help="Host of pictures that rows name by https:, such as cdn.example.com."),
+    typer.Option(metavar="HOST", help="Host of files that rows name by https:, such as cdn.example.com."),
 ]
 AllowPrivateHost = Annotated[
     list[str] | None,

@@ -44,6 +44,10 @@ Count = Annotated[int, typer.Option("--count", metavar="N", help="Rows of the pr
 Clips = Annotated[int, typer.Option("--clips", metavar="N", help="Rows of the proof set rendered as clips.")]
 Random = Annotated[int, typer.Option("--random", metavar="N", help="Rows of the proof set chosen by lot.")]
 Seed = Annotated[int, typer.Option("--seed", metavar="N", help="Another lot.")]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option("--formats", metavar="9:16", help="Look at this format; each has a proof of its own."),
+]
 ShowValues = Annotated[bool, typer.Option("--show-values", help="Write values of rows into proof.json too.")]
 Json = Annotated[bool, typer.Option("--json", help="Print proof.json on standard output.")]
 
@@ -62,6 +66,7 @@ class Options:
     clips: Clips = 3
     random: Random = 3
     seed: Seed = 0
+    formats: Formats = None
     show_values: ShowValues = False
     id_column: lists.IdColumn = None
     map_: lists.Map = None

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from framepress.cli.listing import binding_of, list_request
 from framepress.cli.proof import Options
 from framepress.composition import load_composition
 from framepress.errors import StorageFault, UsageError
+from framepress.output_formats import parse_formats
 from framepress.preflight.rules import RULES, SEVERITIES
 from framepress.proof.document import proof_document, proof_page
 from framepress.proof.found import ProofRequest
@@ -54,7 +56,7 @@ def _run(options: Options) -> int:
     workers = worker_count(options.workers)
     _check_counts(options)
     # A row that breaks a rule is a finding like others.
-    binding = replace(binding_of(options), skip_bad_rows=True)
+    binding = replace(binding_of(options, _one_format(options.formats)), skip_bad_rows=True)
     at = tuple(filter(None, (seconds_option(one, "--at") for one in options.at or ())))
     composition = load_composition(options.composition)
     out_dir = _out_dir(options.out_dir)
@@ -130,6 +132,17 @@ def _check_counts(options: Options) -> None:
         least = 1 if name == "--count" else 0
         if not least <= value <= most:
             raise UsageError(f"{name} is {value}; expected {least} to {most}.", rule=name.removeprefix("--"))
+
+
+def _one_format(given: Sequence[str] | None) -> Sequence[str] | None:
+    formats = parse_formats(given)
+    if len(formats) > 1:
+        raise UsageError(
+            f"--formats names {len(formats)}; a proof is of one. Proof each by itself, such as --formats "
+            f"{formats[0]} --out-dir proof-{formats[0].replace(':', 'x')}.",
+            rule="proof-formats",
+        )
+    return given
 
 
 def _out_dir(folder: Path) -> Path:

@@ -20,6 +20,7 @@ EXAMPLES = """Examples:
   framepress render card.html --variants people.csv --out-name "{user_id}.mp4" --results results.csv
   framepress render my-project/ --variables '{"name": "Asha"}' --output asha.mp4
   framepress render my-project/ --batch rows.json --output "renders/{name}.mp4"
+  framepress render card.html --variants people.csv --formats 16:9,9:16,1:1
   framepress render card.html --still 2.5 --out look.png --vars name=Asha
   framepress render card.html --variants 'part-*.csv.gz' --encoding windows-1252
   framepress render card.html --variants "select * from 'people.parquet' where points > 9"
@@ -56,10 +57,19 @@ OutDir = Annotated[
     str | None,
     typer.Option("--out-dir", help="Folder of the clips of a list, or s3://, gs://, az://.  [default: out]"),
 ]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--formats",
+        metavar="16:9,9:16",
+        help="Render in these formats, ratios or 1080x1920: a file for each, such as NAME-9x16.mp4.",
+    ),
+]
 OutName = Annotated[
     str | None,
     typer.Option(
-        help='File names of rows without "out": {column}, {@row}, {@index}, {@key}.  [default: {@key}.mp4]'
+        help='File names of rows without "out": {column}, {@row}, {@index}, {@key}, {@format}.  '
+        "[default: {@key}.mp4]"
     ),
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Only rows that failed in the last run.")]
@@ -167,6 +177,7 @@ class Options:
     query: lists.Query = None
     out_dir: OutDir = None
     out_name: OutName = None
+    formats: Formats = None
     id_column: lists.IdColumn = None
     map_: lists.Map = None
     use_default: lists.UseDefault = None

@@ -20,11 +20,12 @@ from framepress.cli.listing import binding_of, note_of, open_cache, remote_of, s
 from framepress.cli.render import Options
 from framepress.composition import load_composition
 from framepress.errors import UsageError
+from framepress.output_formats import parse_formats
 from framepress.provenance import Demands
 from framepress.remote_files import RemoteOptions
 from framepress.results import RowResult
 from framepress.settings import RenderSettings, RunLimits
-from framepress.single import SingleRender, SingleRequest, render_to_stream
+from framepress.single import SingleRender, SingleRequest, in_format, render_to_stream
 from framepress.state import state_folder
 from framepress.stores import place_option
 from framepress.workshop import (
@@ -93,7 +94,7 @@ def _run_local(options: Options) -> int:
     workers = worker_count(options.workers)
     _refuse_mixed(options)
     binding = replace(
-        binding_of(options),
+        binding_of(options, options.formats),
         out_name=options.out_name,
         skip_bad_rows=skips_bad_rows(options.bad_rows),
         poster_s=poster_s,
@@ -187,6 +188,11 @@ def _render_single(
     suffix = ".png" if still_s is not None else ".mp4"
     stem = common.composition.resolve()
     default = f"{stem.name if stem.is_dir() else stem.stem}{suffix}"
+    formats = parse_formats(options.formats)
+    if out == "-" and len(formats) > 1:
+        raise UsageError(
+            f"--out - is one clip, and --formats names {len(formats)}; give --out a file.", rule="out-formats"
+        )
     request = SingleRequest(
         composition=common.composition,
         values=values,
@@ -204,10 +210,21 @@ def _render_single(
         column_map=parse_pairs(options.map_ or (), "--map"),
         remote=common.remote,
     )
+    composition = load_composition(request.composition)
+    for name in formats:
+        # Before the first clip: the composition has them all.
+        composition.in_format(name)
+    for one in [in_format(request, name) for name in formats] or [request]:
+        _render_one(options, one, still_s, to_stream=out == "-")
+
+
+def _render_one(
+    options: Options, request: SingleRequest, still_s: Fraction | None, *, to_stream: bool
+) -> None:
     with show.Reporter(quiet=options.quiet or options.json_) as reporter:
         if still_s is not None:
-            result = _render_still(request, still_s, to_stream=out == "-")
-        elif out == "-":
+            result = _render_still(request, still_s, to_stream=to_stream)
+        elif to_stream:
             result = render_to_stream(
                 request, sys.stdout.buffer, on_progress=reporter.single, on_note=note_of(quiet=options.quiet)
             )

@@ -78,7 +78,8 @@ def _meaning(one: ExplainedVariable) -> str:
 
 def _group(group: ExplainedGroup, found: Explanation) -> Iterator[str]:
     yield ""
-    yield f"Group {group.group}: {_rows(group.rows_in_group)}, {_plan(group)}"
+    of = f" in {group.format}" if group.format is not None else ""
+    yield f"Group {group.group}{of}: {_rows(group.rows_in_group)}, {_plan(group)}"
     if group.reason is not None:
         yield f"  rendered without reuse: {group.reason}"
     if group.stateful:

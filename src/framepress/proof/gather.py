@@ -67,9 +67,9 @@ class Gatherer:
     def gather(self, chooser: Chooser) -> Gathered:
         """Two passes: the columns, then the values, which are compared with their columns."""
         found = Gathered(Table(), [])
-        for number, _, raw in self._ledger.iter_raw({*BOUND, "rejected"}):
+        for row, raw in self._ledger.iter_raw({*BOUND, "rejected"}):
             self._on_row()
-            found.table.add(number, _texts(raw))
+            found.table.add(row.number, _texts(raw))
         digests: list[bytes] = []
         for row in self._ledger.iter_rows({*BOUND, "rejected"}):
             self._on_row()

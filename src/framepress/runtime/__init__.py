@@ -16,6 +16,7 @@ PAGE_FILES = (
     "timed.js",
     "variables.js",
     "videos.js",
+    "moving.js",
     "adapters.js",
     "fit.js",
     "looks.js",

@@ -197,6 +197,7 @@ function moveTo(timeS) {
   findTimed(page.root);
   showTimed(timeS);
   seekVideos(timeS);
+  seekMoving(timeS);
 }
 
 async function seek(timeS, frameIndex) {
@@ -216,6 +217,7 @@ async function seek(timeS, frameIndex) {
   findTimed(page.root);
   showTimed(timeS);
   seekVideos(timeS);
+  seekMoving(timeS);
   noteLate(adoptAnimations(false, timeS));
   seekAnimations(timeS);
   putOnFades(timeS);
