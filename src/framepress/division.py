@@ -53,7 +53,7 @@ class Cell:
 
     def absorb(self, other: Cell) -> None:
         """Take in the rows of another one."""
-        self.numbers = array("I", sorted((*self.numbers, *other.numbers)))
+        self.numbers = array("Q", sorted((*self.numbers, *other.numbers)))
         self.chooser.absorb(other.chooser)
 
 

@@ -11,7 +11,7 @@ import json
 import struct
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -28,8 +28,7 @@ from framepress.composite import Canvas, Overlay, blend, patched, read_overlay
 from framepress.encode import EncoderSettings, GopEncoder
 from framepress.errors import CacheFault, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import WAITING_MAX, EncodedFrames, side_by_side
-from framepress.layer_pieces import CachedLayers
-from framepress.layered import LayerFrame, OverlayPng, PersonalLayer, picture_that_stays
+from framepress.layered import LayerFrame, LayerMemory, OverlayPng, PersonalLayer, picture_that_stays
 from framepress.page import Page
 from framepress.pictures import PictureReader, frame_summary
 from framepress.plan import LEVELS, Plan
@@ -269,14 +268,14 @@ def encode_planned(
     cache: Cache,
     *,
     level: str,
-    facts: Mapping[str, object],
+    memory: LayerMemory,
     on_frame: Callable[[LayerFrame], None] = lambda _: None,
 ) -> PlannedFrames:
     """Make all segments of the row whose page is open.
 
     Args:
         level: "frames", "segments" or "bands".
-        facts: what the row's captures depend on beside its page; see `layer_pieces.layer_facts`.
+        memory: what was captured of rows that looked the same.
 
     Raises:
         PlanMisfit: the row cannot be made by the plan. PlanWrong: the plan is wrong.
@@ -284,7 +283,6 @@ def encode_planned(
     """
     assert level in LEVELS[1:]
     plan = loaded.plan
-    memory = CachedLayers(cache, plan.environment, facts)
     waiting_max = settings.gop_frames if level == "bands" else WAITING_MAX
     for margin in (0, EDGE_MARGIN):
         writer = writer_for(loaded, settings, gops, cache, level)

@@ -29,7 +29,7 @@ from framepress.declarations import FORMAT_NAME, LOCALE_NAME, is_own_name
 from framepress.encode import EncoderSettings, gop_frame_count
 from framepress.errors import AssetError, BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
-from framepress.layer_pieces import layer_facts
+from framepress.layer_pieces import CachedLayers, layer_facts
 from framepress.moving_pictures import MovingPictures
 from framepress.orders import SurveyOrder
 from framepress.page import Page, PageContent, PageInfo
@@ -92,6 +92,7 @@ class RowTask:
             replaced whatever it is.
         order: the group that the row belongs to, if whoever gives the task does not know of its plan; see
             `ordered_rows`.
+        captured_anew: capture its personal layer although it may be known, to see what that costs.
     """
 
     variant: variants.Variant
@@ -108,6 +109,7 @@ class RowTask:
     reuse: Reuse = "off"
     stays: Demands | None = ANY_WILL_DO
     order: SurveyOrder | None = None
+    captured_anew: bool = False
 
     @property
     def format(self) -> str | None:
@@ -310,8 +312,13 @@ class Renderer:
                 clip.gops,
                 cache,
                 level=task.reuse,
-                facts=layer_facts(
-                    self.composition.digest, task.variant.files, self.settings.model_dump(mode="json")
+                memory=CachedLayers(
+                    cache,
+                    plan.environment,
+                    layer_facts(
+                        self.composition.digest, task.variant.files, self.settings.model_dump(mode="json")
+                    ),
+                    only_keep=task.captured_anew,
                 ),
                 on_frame=lambda frame: progress(frame.index + 1, clip.frame_count),
             )

@@ -152,7 +152,7 @@ class _Bench:
     def _forget_own_pieces(self) -> None:
         """Remove what an earlier measurement has made of these rows alone; a real run has other rows."""
         with closing(Cache(self._folder / "cache")) as cache:
-            for kind in ("artifact", "segment", "band"):
+            for kind in ("artifact", "layer", "segment", "band"):
                 for key in cache.keys(kind):
                     cache.remove(kind, key)
 
