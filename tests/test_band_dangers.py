@@ -150,7 +150,7 @@ CUTS += [
 ]
 
 #: In the fast suite.
-FAST = ("text that rises through the cut", "a name for a while, everything moving")
+FAST = ("text that rises through the cut",)
 
 
 @pytest.fixture(scope="module")

@@ -82,6 +82,7 @@ def test_pictures_of_another_host_travel_with_their_rows(tmp_path: Path, browser
     assert asked == 4
 
 
+@pytest.mark.slow
 def test_a_picture_that_cannot_be_had_is_the_trouble_of_its_own_row(
     tmp_path: Path, browser_path: Path
 ) -> None:

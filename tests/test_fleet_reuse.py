@@ -115,6 +115,7 @@ BRAND = Danger(
 )
 
 
+@pytest.mark.slow
 def test_rows_of_two_brands_are_made_by_two_plans(fleet: Fleet, tmp_path: Path) -> None:
     """The colour changes the whole page: no plan for all rows, but one for each colour, on two processes."""
     fleet.send(named(BRAND), page=BRAND.html())

@@ -90,6 +90,7 @@ def test_a_list_in_another_encoding_with_a_column_of_languages_is_proofed_and_ex
     assert told["rows"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_a_query_and_a_database_are_proofed_and_explained(here: Program) -> None:
     (here.folder / "people.csv").write_text(LIST, encoding="utf-8")
@@ -115,6 +116,7 @@ def test_a_query_and_a_database_are_proofed_and_explained(here: Program) -> None
     assert ended.objects()[0]["rows"] == 2
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_pictures_of_an_allowed_host_are_laid_out_in_a_proof(here: Program, tmp_path: Path) -> None:
     png(tmp_path / "face.png", 40, 40)

@@ -225,6 +225,7 @@ def press(browser_path: Path, tmp_path: Path) -> Iterator[Press]:
     press.close()
 
 
+@pytest.mark.slow
 def test_rows_share_what_moves_and_a_picture_of_their_own_is_theirs(press: Press, tmp_path: Path) -> None:
     write_files(tmp_path)
     (tmp_path / "b.gif").write_bytes(moving("GIF", duration=[200, 100, 100]))

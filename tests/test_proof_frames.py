@@ -65,7 +65,7 @@ def test_scripts_in_files_are_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("script", ["", TWO_FACED])
+@pytest.mark.parametrize("script", [pytest.param("", marks=pytest.mark.slow), TWO_FACED])
 def test_a_page_that_looks_otherwise_in_a_frame_is_loaded_for_every_row(
     program: Program, script: str
 ) -> None:

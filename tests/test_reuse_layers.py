@@ -103,6 +103,7 @@ def test_a_value_that_changes_inside_of_it_does_not(danger: Danger, press: Press
     assert sum(count > 0 for count in second) >= len(NAMES) - 2
 
 
+@pytest.mark.slow
 def test_a_damaged_layer_is_captured_again(press: Press, tmp_path: Path) -> None:
     page, cache = BESIDE.write(tmp_path / "composition"), Cache(tmp_path / "cache")
     press.run(page, BESIDE.rows, tmp_path / "one", cache=tmp_path / "cache")

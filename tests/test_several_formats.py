@@ -356,6 +356,7 @@ def test_what_cannot_be_is_said_before_anything_is_rendered(formats: Program, wo
     assert not list(formats.folder.rglob("*.mp4"))
 
 
+@pytest.mark.slow
 def test_each_format_has_its_plan_and_all_share_their_sound(formats: Program, tmp_path: Path) -> None:
     """More rows than a group needs for a plan, whose own tones are cached once for both formats."""
     formats.environ["FRAMEPRESS_MAX_REUSE"] = None
@@ -401,6 +402,7 @@ def test_each_format_has_its_plan_and_all_share_their_sound(formats: Program, tm
     assert {one["format"]: one["rows_in_group"] for one in groups} == {"16:9": 6, "9:16": 6}
 
 
+@pytest.mark.slow
 def test_a_queue_carries_a_job_per_row_and_format(tmp_path: Path, browser_path: Path) -> None:
     fleet = Fleet(tmp_path, f"sqlite:///{tmp_path / 'queue.db'}", str(tmp_path / "out"), str(browser_path))
     page = FLUID
