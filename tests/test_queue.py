@@ -436,6 +436,14 @@ def test_a_path_of_the_file_system_is_relative_or_absolute() -> None:
     assert check_queue_url("sqlite:////a/b.db").path == "//a/b.db"
 
 
+def test_a_file_in_no_folder_is_refused_with_the_number_of_slashes() -> None:
+    with pytest.raises(
+        UsageError, match=r"no folder .*/srv/nowhere\..*four \(sqlite:////srv/queue.db\)"
+    ) as caught:
+        open_queue("sqlite:///srv/nowhere/queue.db", {})
+    assert caught.value.rule == "queue-folder"
+
+
 @pytest.mark.parametrize("redrive", [None, 3])
 def test_sqs_without_a_fit_redrive_policy_is_refused(
     redrive: int | None, server_of: Callable[[str], Server], aws: None

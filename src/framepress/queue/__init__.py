@@ -2,7 +2,7 @@
 
 A queue is named by a URL:
 
-    sqlite:///path/queue.db                       a file, made on first use
+    sqlite:///path/queue.db                       a file, made on first use; four slashes: from the root
     redis://HOST:6379/0[?name=NAME]               Redis 7 or Valkey; rediss:// with TLS
     sqs://NAME, sqs://sqs.REGION.amazonaws.com/ACCOUNT/NAME      [?region=R&endpoint=URL&done=NAME]
 
@@ -48,7 +48,7 @@ def open_queue(
     if parts.scheme == "sqlite":
         from framepress.queue.sqlite import SqliteQueue  # noqa: PLC0415 - only what is asked for
 
-        queue = SqliteQueue(Path(unquote(parts.path)[1:]), lease_s=lease_s, policy=policy)
+        queue = SqliteQueue(_file(Path(unquote(parts.path)[1:])), lease_s=lease_s, policy=policy)
     elif parts.scheme == "sqs":
         queue = _sqs(parts, options, lease_s, policy, redrive_check)
     else:
@@ -59,6 +59,16 @@ def open_queue(
         queue.close()
         raise
     return queue
+
+
+def _file(path: Path) -> Path:
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"--queue: there is no folder {path.parent.absolute()}. A path from here has three slashes "
+            "(sqlite:///queue.db), one from the root of the disk four (sqlite:////srv/queue.db).",
+            rule="queue-folder",
+        )
+    return path
 
 
 def check_queue_url(url: str) -> SplitResult:
