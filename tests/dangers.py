@@ -541,10 +541,9 @@ SPECIAL = [
     Danger(
         "one name paints a canvas",
         knows("pen.fillRect(10, 10, 12, 12);"),
-        rows=values(
-            name=(*TWELVE, "Liv", "Moe")
-        ),  # Chance samples Zed here: the canvas is personal from the start.
-        voids=0,
+        rows=values(name=(*TWELVE, "Liv", "Moe")),
+        # Nobody samples Zed, so the first plan turns out wrong.
+        voids=1,
     ),
     Danger(
         "one name makes a colour flash at one frame",
