@@ -22,7 +22,7 @@ def pack_above(frames: Sequence[Sequence[OverlayPng]]) -> bytes:
             parts.setdefault(id(overlay), (len(parts), overlay))
         shown.append([parts[id(overlay)][0] for overlay in overlays])
     stored = [overlay for _, overlay in parts.values()]
-    places = [[o.rect.x, o.rect.y, o.rect.width, o.rect.height, len(o.png)] for o in stored]
+    places = [[*one.rect.as_list(), len(one.png)] for one in stored]
     head = json.dumps({"parts": places, "frames": shown}, separators=(",", ":")).encode("ascii")
     return b"".join([len(head).to_bytes(4), head, *(overlay.png for overlay in stored)])
 

@@ -36,7 +36,7 @@ class Desk:
         here = [(one, digest) for one, digest in overlays if reaches(one.rect, self.lines)]
         over = [one for one in above if reaches(one.rect, self.lines)]
         # A capture may be shown elsewhere later.
-        shown = tuple(f"{edges(one.rect)} {digest}" for one, digest in here)
+        shown = tuple(f"{one.rect.as_list()} {digest}" for one, digest in here)
         same_above = len(over) == len(self._above) and all(map(_same, over, self._above))
         if shown == self._shown and same_above and self._still.still(index, self.lines):
             self.encoder.repeat()
@@ -61,10 +61,6 @@ class Desk:
 
 def _same(one: object, other: object) -> bool:
     return one is other
-
-
-def edges(rect: Rect) -> list[int]:
-    return [rect.x, rect.y, rect.width, rect.height]
 
 
 def reaches(rect: Rect, lines: tuple[int, int]) -> bool:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from framepress.band_desk import Desk, edges, reaches
+from framepress.band_desk import Desk, reaches
 from framepress.band_encode import Slices, still_slices
 from framepress.band_layout import MARGIN, MB, Band, Layout, whole
 from framepress.band_pieces import band_key, pack_band, unpack_band
@@ -261,7 +261,7 @@ class BandWriter:
         if band.personal:
             for frame in frames:
                 shown = [one for one in frame.overlays if reaches(one.rect, lines)]
-                personal.append([[*edges(one.rect), self._digest(one)] for one in shown])
+                personal.append([[*one.rect.as_list(), self._digest(one)] for one in shown])
         return band_key(self._facts, indices, band, self._settings, personal if any(personal) else [])
 
     def _digest(self, one: OverlayPng) -> str:

@@ -28,7 +28,6 @@ LAYER = "layer"
 #: Raised when pages are captured in another way. 1: the first.
 LAYER_VERSION = 1
 
-
 #: Settings that decide how pictures are encoded, not how they look.
 _ENCODING = frozenset({"crf", "preset"})
 
@@ -62,22 +61,23 @@ class CachedLayers:
         self._facts = {"environment": environment, **facts}
         self._only_keep = only_keep
 
-    def find(self, seen: Mapping[str, object]) -> list[tuple[OverlayPng, ...]] | None:
+    def key(self, seen: Mapping[str, object]) -> str:
         """See `layered.LayerMemory`."""
-        data = self._cache.get_bytes(LAYER, self._key(seen)) if not self._only_keep else None
+        return keys.piece_key(LAYER, **self._facts, version=LAYER_VERSION, seen=seen)
+
+    def find(self, key: str) -> list[tuple[OverlayPng, ...]] | None:
+        """See `layered.LayerMemory`."""
+        data = self._cache.get_bytes(LAYER, key) if not self._only_keep else None
         if data is None:
             return None
         with suppress(ValueError, KeyError, TypeError, IndexError):
             return unpack_layer(data)
         return None
 
-    def keep(self, seen: Mapping[str, object], frames: Sequence[tuple[OverlayPng, ...]]) -> None:
+    def keep(self, key: str, frames: Sequence[tuple[OverlayPng, ...]]) -> None:
         """See `layered.LayerMemory`. What cannot be kept is captured again next time."""
         with suppress(CacheFault):
-            self._cache.put_bytes(LAYER, self._key(seen), pack_layer(frames))
-
-    def _key(self, seen: Mapping[str, object]) -> str:
-        return keys.piece_key(LAYER, **self._facts, version=LAYER_VERSION, seen=seen)
+            self._cache.put_bytes(LAYER, key, pack_layer(frames))
 
 
 def pack_layer(frames: Sequence[Sequence[OverlayPng]]) -> bytes:
@@ -97,7 +97,8 @@ def pack_layer(frames: Sequence[Sequence[OverlayPng]]) -> bytes:
 
     shown = [[number(overlay) for overlay in overlays] for overlays in frames]
     places = [
-        [*_edges(one.rect), len(one.png), -1 if one.onto is None else numbers[id(one.onto)]] for one in parts
+        [*one.rect.as_list(), len(one.png), -1 if one.onto is None else numbers[id(one.onto)]]
+        for one in parts
     ]
     head = json.dumps({"parts": places, "frames": shown}, separators=(",", ":")).encode("ascii")
     return b"".join([len(head).to_bytes(4), head, *(one.png for one in parts)])
@@ -117,7 +118,3 @@ def unpack_layer(data: bytes) -> list[tuple[OverlayPng, ...]]:
     if at != len(data):
         raise ValueError("a layer that is not as long as it says")
     return [tuple(parts[index] for index in shown) for shown in head["frames"]]
-
-
-def _edges(rect: Rect) -> list[int]:
-    return [rect.x, rect.y, rect.width, rect.height]

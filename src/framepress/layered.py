@@ -89,10 +89,13 @@ class _State:
 class LayerMemory(Protocol):
     """Remembers what was captured of pages that looked the same."""
 
-    def find(self, seen: Mapping[str, object]) -> list[tuple[OverlayPng, ...]] | None:
-        """The overlays of every frame of a page that was seen like this; None: none was."""
+    def key(self, seen: Mapping[str, object]) -> str:
+        """Names all pages that were seen like this."""
 
-    def keep(self, seen: Mapping[str, object], frames: Sequence[tuple[OverlayPng, ...]]) -> None:
+    def find(self, key: str) -> list[tuple[OverlayPng, ...]] | None:
+        """The overlays of every frame of such a page; None: none was captured."""
+
+    def keep(self, key: str, frames: Sequence[tuple[OverlayPng, ...]]) -> None:
         """Note them."""
 
 
@@ -142,7 +145,8 @@ class PersonalLayer:
         if memory is None or seen is None:
             yield from self._captured(states, fps)
             return
-        known = memory.find(seen)
+        key = memory.key(seen)
+        known = memory.find(key)
         if known is not None and len(known) == len(states):
             for state, overlays in zip(states, known, strict=True):
                 yield LayerFrame(state.index, overlays, 0, state.rest)
@@ -151,7 +155,7 @@ class PersonalLayer:
         for frame in self._captured(states, fps):
             frames.append(frame.overlays)
             yield frame
-        memory.keep(seen, frames)
+        memory.keep(key, frames)
 
     def _captured(self, states: Sequence[_State], fps: Fraction) -> Iterator[LayerFrame]:
         for start in range(0, len(states), WINDOW_FRAMES):
@@ -188,7 +192,7 @@ class PersonalLayer:
             "frames": [
                 [
                     state.path,
-                    [_edges(rect) for rect in state.rects],
+                    [rect.as_list() if rect is not None else None for rect in state.rects],
                     list(state.looks),
                     list(state.changed),
                 ]
@@ -315,10 +319,6 @@ def picture_that_stays(page: Page, index: int, view: tuple[int, int]) -> bytes:
             return now
         before = now
     raise BrowserCrash(f"Chromium drew frame {index} differently each time.", rule="restless-picture")
-
-
-def _edges(rect: Rect | None) -> list[int] | None:
-    return None if rect is None else [rect.x, rect.y, rect.width, rect.height]
 
 
 def _joined(rects: Iterable[Rect | None]) -> Rect | None:

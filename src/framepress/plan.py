@@ -129,7 +129,7 @@ class Plan:
 def _plain(value: object) -> object:
     match value:
         case Rect():
-            return [value.x, value.y, value.width, value.height]
+            return value.as_list()
         case Band():
             return value.as_list()
         case Check():

@@ -16,6 +16,10 @@ class Rect:
     width: int
     height: int
 
+    def as_list(self) -> list[int]:
+        """For JSON; `Rect(*...)` reads it."""
+        return [self.x, self.y, self.width, self.height]
+
     @property
     def right(self) -> int:
         """The first column that is no longer inside."""

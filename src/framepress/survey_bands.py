@@ -22,6 +22,7 @@ from framepress.composite import packed
 from framepress.encode import EncoderSettings, GopEncoder
 from framepress.layered import LayerFrame
 from framepress.planned import Compositor, LoadedPlan, PlannedFrames
+from framepress.rects import Rect
 from framepress.streams import Segment
 
 #: Frames before or behind what is personal that are worth a range of their own: its first picture is coded
@@ -74,6 +75,7 @@ class BandSurvey:
         self._beat = beat
         self._compositor = Compositor(loaded)
         self._whole = whole(settings.height)
+        self._shown_in: dict[int, list[tuple[int, Rect]]] = {}
         self._plain_gops: dict[tuple[int, int], Segment] = {}
 
     def run(self) -> BandPlan:
@@ -99,8 +101,7 @@ class BandSurvey:
         plan = self._loaded.plan
         spans = [(max(gop.start, one[0]), min(gop.stop, one[-1] + 1)) for one in plan.personal_frames if one]
         found = {edge for first, stop in spans if first < stop for edge in (first, stop - 1)}
-        for layer in self._layers:
-            found.update(index for index in gop if self._compositor.overlays(layer[index]))
+        found.update(index for index, _ in self._shown(gop))
         if not found:
             return gop
         first, stop = min(found), max(found) + 1
@@ -136,11 +137,19 @@ class BandSurvey:
             for area, frames in zip(plan.areas, plan.personal_frames, strict=True)
             if area is not None and frames and frames[0] < gop.stop and gop.start <= frames[-1]
         ]
-        for layer in self._layers:
-            for index in gop:
-                for overlay in self._compositor.overlays(layer[index]):
-                    seen.append(Span(overlay.rect.y, overlay.rect.bottom))
+        seen += [Span(rect.y, rect.bottom) for _, rect in self._shown(gop)]
         return sorted(set(seen), key=lambda span: (span.top, span.bottom))
+
+    def _shown(self, gop: range) -> list[tuple[int, Rect]]:
+        """Frame and place of each overlay that shows anything in a GOP, in any of the verified rows."""
+        if gop.start not in self._shown_in:
+            self._shown_in[gop.start] = [
+                (index, overlay.rect)
+                for layer in self._layers
+                for index in gop
+                for overlay in self._compositor.overlays(layer[index])
+            ]
+        return self._shown_in[gop.start]
 
     # ---- pictures that all rows share ----------------------------------------------------------
 
