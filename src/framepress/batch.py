@@ -102,6 +102,11 @@ class BatchRequest:
         return keys.digest_bytes(text.encode("utf-8", "surrogateescape"))[:16]
 
     @property
+    def remote_folder(self) -> Path | None:
+        """Where fetched files of rows are; None: no host is allowed."""
+        return self.remote.folder if self.remote is not None else None
+
+    @property
     def list_name(self) -> str:
         """What messages call the list."""
         return GIVEN_NAME if self.rows is None else list_name(self.rows)

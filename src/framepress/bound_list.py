@@ -112,7 +112,7 @@ class BoundList:
     @property
     def remote_folder(self) -> Path | None:
         """Where fetched files of rows are; None: rows have none."""
-        return self.request.remote.folder if self.request.remote is not None else None
+        return self.batch.request.remote_folder
 
     def rows(self, *, unique: bool = False) -> Iterator[LedgerRow]:
         """The rows that can be rendered. `unique`: of those that ask for the same clip only one."""
@@ -167,5 +167,5 @@ def worker_config_of(batch: Batch, browser: BrowserOptions, out: Path) -> Worker
         limits=request.limits,
         browser=browser,
         out=out,
-        remote=request.remote.folder if request.remote is not None else None,
+        remote=request.remote_folder,
     )

@@ -86,7 +86,7 @@ def enqueue(batch: Batch, queue: JobQueue, *, queue_url: str, retain_s: float | 
         for cell in order.cells:
             for sample in cell.samples:
                 put_row_files(
-                    blobs, batch.composition.folder, sample.variant.files, stored, _remote_folder(batch)
+                    blobs, batch.composition.folder, sample.variant.files, stored, request.remote_folder
                 )
         digest = put_order(blobs, run, order)
     records = RunRecords(blobs, run)
@@ -162,18 +162,13 @@ def _with_files(rows: Iterable[BoundRow], blobs: Blobs, batch: Batch, known: set
     Args:
         known: digests of files that are there; more are added.
     """
-    folder, remote = batch.composition.folder, _remote_folder(batch)
+    folder, remote = batch.composition.folder, batch.request.remote_folder
     for row in rows:
         if row.files:
             put_row_files(blobs, folder, row.files, known, remote)
             if len(known) > KNOWN_FILES_MAX:
                 known.clear()
         yield row
-
-
-def _remote_folder(batch: Batch) -> Path | None:
-    """Where fetched files of rows are; None: none are."""
-    return batch.request.remote.folder if batch.request.remote is not None else None
 
 
 def _poster(batch: Batch) -> Poster | None:

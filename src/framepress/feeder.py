@@ -249,5 +249,5 @@ class Feeder:
             force=request.force,
             cache=request.cache,
             pieces=self._batch.pieces,
-            remote=request.remote.folder if request.remote is not None else None,
+            remote=request.remote_folder,
         )
