@@ -248,7 +248,7 @@ def test_an_empty_gop_and_one_frame_too_many_are_bugs() -> None:
 
 def test_the_facts_name_versions_and_the_level_of_this_machine() -> None:
     facts = encoder_facts()
-    assert set(facts) == {"pyav", "libavcodec", "libswscale", "x264", "machine", "simd"}
+    assert set(facts) == {"pyav", "libavcodec", "libswscale", "x264", "profile", "machine", "simd"}
     assert facts["x264"].startswith("core ")
     # x264's AVX-512 code is not used, see `encode._used_simd`.
     assert facts["simd"] == ("avx2" if simd_level() == "avx512" else simd_level())

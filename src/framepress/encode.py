@@ -33,6 +33,15 @@ KEY_FRAME_INTERVAL_S = 2
 #: NAL unit types: a slice, a slice of an IDR picture (H.264 table 7-1).
 _NAL_SLICE, _NAL_IDR = 1, 5
 
+#: Raised when other bytes come out of the same pictures because of us. 1: the presets as they are. 2: `_LEAN`.
+PROFILE = 2
+
+#: What the profile changes in a preset. In `veryfast`, vectors to half a sample and macroblocks that are not
+#: divided take 39 to 50 % less time than the preset as it is, at -5 to +2 % of its bytes and 0.2 dB less (the
+#: three examples at 1080p, CRF 18, one thread): what is common to graphics, moving gradients and the camera
+#: is that a finer search finds little, and x264 is what most of a row's time goes to.
+_LEAN: Mapping[str, Mapping[str, object]] = {"veryfast": {"subme": 1, "partitions": "none"}}
+
 _START_CODE = re.compile(b"\x00\x00\x01")
 
 
@@ -187,6 +196,7 @@ def _x264_params(settings: EncoderSettings) -> dict[str, object]:
     """What the profile fixes, whatever the preset says."""
     return {
         **_used_simd(),
+        **_LEAN.get(settings.preset, {}),
         "bframes": 0,
         "ref": 1,
         "weightp": 0,
@@ -251,7 +261,7 @@ def parameter_sets(settings: EncoderSettings) -> bytes:
 def encoder_facts() -> dict[str, str]:
     """What the bytes of a segment depend on besides pictures and settings; for the environment digest.
 
-    Keys: `pyav`, `libavcodec`, `libswscale`, `x264` (its own words, such as "core 165"),
+    Keys: `pyav`, `libavcodec`, `libswscale`, `x264` (its own words, such as "core 165"), `profile` (`PROFILE`),
     `machine` (such as "x86_64"), `simd` (see `simd_level`; the level that is used).
     """
     versions = {name: ".".join(map(str, av.library_versions[name])) for name in ("libavcodec", "libswscale")}
@@ -259,6 +269,7 @@ def encoder_facts() -> dict[str, str]:
         "pyav": av.__version__,
         **versions,
         "x264": _x264_version(),
+        "profile": str(PROFILE),
         "machine": platform.machine(),
         "simd": _used_simd().get("asm", simd_level()).lower(),
     }
