@@ -33,7 +33,7 @@ KEY_FRAME_INTERVAL_S = 2
 #: NAL unit types: a slice, a slice of an IDR picture (H.264 table 7-1).
 _NAL_SLICE, _NAL_IDR = 1, 5
 
-#: Raised when other bytes come out of the same pictures because of us. 1: the presets as they are. 2: `_LEAN`.
+#: Raised when other bytes come out of the same pictures because of us. 1: presets as they are. 2: `_LEAN`.
 PROFILE = 2
 
 #: What the profile changes in a preset. In `veryfast`, vectors to half a sample and macroblocks that are not
@@ -261,8 +261,8 @@ def parameter_sets(settings: EncoderSettings) -> bytes:
 def encoder_facts() -> dict[str, str]:
     """What the bytes of a segment depend on besides pictures and settings; for the environment digest.
 
-    Keys: `pyav`, `libavcodec`, `libswscale`, `x264` (its own words, such as "core 165"), `profile` (`PROFILE`),
-    `machine` (such as "x86_64"), `simd` (see `simd_level`; the level that is used).
+    Keys: `pyav`, `libavcodec`, `libswscale`, `x264` (its own words, such as "core 165"),
+    `profile` (`PROFILE`), `machine` (such as "x86_64"), `simd` (see `simd_level`; the level that is used).
     """
     versions = {name: ".".join(map(str, av.library_versions[name])) for name in ("libavcodec", "libswscale")}
     return {

@@ -1,9 +1,9 @@
-"""Captured personal layers in the cache: a page whose personal elements look at every frame like those of
-another page is not captured again, whatever has changed beside them (a campaign's colour, what is behind).
+"""Captured personal elements in the cache: those that look at every frame like those of another page are not
+captured again, whatever has changed beside them (another name, a campaign's colour, what is behind).
 
-The key is the digest of everything that decides how the personal layer is painted: the composition's and the
-row's files, the settings, and what the page says of itself (looks, boxes, markup, rules; `layers.js`). A page
-that cannot say all of it (a canvas, a frame, a shadow tree) is captured each time.
+The key is the digest of everything that decides how they are painted: the composition's and the row's files,
+the settings, and what the page says of itself (looks, boxes, markup, rules; `layers.js`). A page that cannot
+say all of it (a canvas, a frame, a shadow tree) is captured each time.
 
 The piece: 4 bytes (big-endian) of length, JSON of that length, then PNG files one after the other. The JSON
 is ``{"parts": [[x, y, width, height, bytes, index of the part it is a patch of or -1], ...], "frames":
@@ -25,45 +25,58 @@ from framepress.rects import Rect
 #: The kind of captured layers.
 LAYER = "layer"
 
-#: Raised when pages are captured in another way. 1: the first.
-LAYER_VERSION = 1
+#: Raised when pages are captured in another way. 1: the first, whole layers. 2: groups of elements.
+LAYER_VERSION = 2
+
+#: Files of a row that only what shows a file depends on, by the end of their name; another one may be a font.
+_PICTURE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".apng", ".avif", ".bmp", ".ico", ".svg")
 
 #: Settings that decide how pictures are encoded, not how they look.
 _ENCODING = frozenset({"crf", "preset"})
 
 
-def layer_facts(
-    composition: str, files: Mapping[str, str], settings: Mapping[str, object]
-) -> dict[str, object]:
-    """What captures depend on beside the environment and what the page says.
+def layer_facts(composition: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """What captures depend on beside the environment, the row's files and what the page says.
 
     Args:
-        composition: digest. files: of the row, with their digests. settings: as in plan keys.
+        composition: digest. settings: as in plan keys.
     """
     return {
         "composition": composition,
-        "files": dict(files),
         "settings": {name: repr(value) for name, value in settings.items() if name not in _ENCODING},
     }
 
 
 class CachedLayers:
-    """Captured layers in a cache.
+    """Captured groups of elements in a cache.
 
     Args:
-        facts: see `layer_facts`. only_keep: find nothing: what is captured is to be compared with pictures.
+        facts: see `layer_facts`. files: of the row, with their digests.
+        only_keep: find nothing: what is captured is to be compared with pictures.
     """
 
     def __init__(
-        self, cache: Cache, environment: str, facts: Mapping[str, object], *, only_keep: bool = False
+        self,
+        cache: Cache,
+        environment: str,
+        facts: Mapping[str, object],
+        files: Mapping[str, str],
+        *,
+        only_keep: bool = False,
     ) -> None:
         self._cache = cache
+        self._files = dict(files)
         self._facts = {"environment": environment, **facts}
         self._only_keep = only_keep
 
-    def key(self, seen: Mapping[str, object]) -> str:
+    def key(self, seen: Mapping[str, object], *, pictured: bool) -> str:
         """See `layered.LayerMemory`."""
-        return keys.piece_key(LAYER, **self._facts, version=LAYER_VERSION, seen=seen)
+        files = {
+            name: digest
+            for name, digest in self._files.items()
+            if pictured or not name.lower().endswith(_PICTURE_NAMES)
+        }
+        return keys.piece_key(LAYER, **self._facts, version=LAYER_VERSION, files=files, seen=seen)
 
     def find(self, key: str) -> list[tuple[OverlayPng, ...]] | None:
         """See `layered.LayerMemory`."""

@@ -10,20 +10,17 @@ Chromium draw all of it anew, and the first picture is believed when the next on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
 from framepress.errors import BrowserCrash, PlanMisfit
+from framepress.layer_groups import LayerState, Sources, groups, joined, root_rects, seen, windows
 from framepress.looks import Cluster, overlapping, rect_in_picture
 from framepress.page import Page
 from framepress.rects import Rect
 from framepress.views import views
-
-#: Frames per window. Shorter ones fit what moves more tightly; each costs some five frames per part that
-#: changes.
-WINDOW_FRAMES = 30
 
 #: Pictures of the first frame after the view was moved until two must have been equal.
 SETTLE_TRIES = 20
@@ -72,31 +69,31 @@ class LayerFrame:
     rest: int
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """What the page said of a frame: per personal element, where it paints, whether it may have changed, and
-    how it looks; how their ancestors look.
-    """
-
-    index: int
-    rects: tuple[Rect | None, ...]
-    changed: tuple[bool, ...]
-    looks: tuple[int, ...]
-    path: int
-    rest: int
-
-
 class LayerMemory(Protocol):
-    """Remembers what was captured of pages that looked the same."""
+    """Remembers what was captured of elements that looked the same."""
 
-    def key(self, seen: Mapping[str, object]) -> str:
-        """Names all pages that were seen like this."""
+    def key(self, seen: Mapping[str, object], *, pictured: bool) -> str:
+        """Names all elements that were seen like this. `pictured`: they show files."""
 
     def find(self, key: str) -> list[tuple[OverlayPng, ...]] | None:
-        """The overlays of every frame of such a page; None: none was captured."""
+        """The overlays of every frame of such elements; None: none was captured."""
 
     def keep(self, key: str, frames: Sequence[tuple[OverlayPng, ...]]) -> None:
         """Note them."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Personal elements that are captured together.
+
+    Attributes:
+        key: of what is captured of them; None: it is not kept.
+        overlays: of every frame, as far as they are known.
+    """
+
+    roots: tuple[int, ...]
+    key: str | None
+    overlays: list[tuple[OverlayPng, ...]]
 
 
 class PersonalLayer:
@@ -129,8 +126,8 @@ class PersonalLayer:
         self._memory = memory
         self._personal = list(personal)
         self._overlays: dict[tuple[int, ...], OverlayPng] = {}
-        self._last: _State | None = None
-        self._sources: int | None = None
+        self._last: LayerState | None = None
+        self._sources: Sources | None = None
         page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
 
     def frames(self, indices: range, fps: Fraction) -> Iterator[LayerFrame]:
@@ -141,39 +138,39 @@ class PersonalLayer:
         """
         states = self._watch(indices, fps)
         memory = self._memory
-        seen = self._seen(states, fps) if memory is not None else None
-        if memory is None or seen is None:
-            yield from self._captured(states, fps)
-            return
-        key = memory.key(seen)
-        known = memory.find(key)
-        if known is not None and len(known) == len(states):
-            for state, overlays in zip(states, known, strict=True):
-                yield LayerFrame(state.index, overlays, 0, state.rest)
-            return
-        frames = []
-        for frame in self._captured(states, fps):
-            frames.append(frame.overlays)
-            yield frame
-        memory.keep(key, frames)
-
-    def _captured(self, states: Sequence[_State], fps: Fraction) -> Iterator[LayerFrame]:
-        for start in range(0, len(states), WINDOW_FRAMES):
-            window = states[start : start + WINDOW_FRAMES]
-            yield from self._window(window, fps)
+        found = [self._group(roots, states, fps) for roots in groups(states)]
+        missing = [group for group in found if not group.overlays]
+        for window in windows(states):
+            captured = self._window(window, missing, fps)
             self._last = window[-1]
+            for state, count in zip(window, captured, strict=True):
+                at = state.index - states[0].index
+                shown = tuple(overlay for group in found for overlay in group.overlays[at])
+                yield LayerFrame(state.index, shown, count, state.rest)
+        for group in missing:
+            if memory is not None and group.key is not None:
+                memory.keep(group.key, group.overlays)
+
+    def _group(self, roots: tuple[int, ...], states: Sequence[LayerState], fps: Fraction) -> _Group:
+        memory, sources = self._memory, self._sources
+        if memory is None or sources is None:
+            return _Group(roots, None, [])
+        view = [*self._size, repr(self._scale), self._margin, self._patches]
+        facts, pictured = seen(roots, states, sources, self._personal, view, fps)
+        key = memory.key(facts | {"group": list(roots)}, pictured=pictured)
+        known = memory.find(key)
+        return _Group(roots, key, known if known is not None and len(known) == len(states) else [])
 
     # ---- first: what there is -------------------------------------------------------------------
 
-    def _watch(self, indices: range, fps: Fraction) -> list[_State]:
+    def _watch(self, indices: range, fps: Fraction) -> list[LayerState]:
         self._page.evaluate('__framepress.showLayer("personal", true)')
         states = []
         for index in indices:
             self._page.seek(index, fps)
             states.append(self._state(index))
             if index == indices[0] and self._memory is not None:
-                sources = self._page.evaluate("__framepress.layerSources()")
-                self._sources = None if sources is None else int(sources)
+                self._sources = Sources.read(self._page.evaluate("__framepress.layerSources()"))
         if self._page.stateful:
             raise PlanMisfit(
                 f"The page cannot be entered in the middle: {', '.join(self._page.stateful)}.",
@@ -181,35 +178,17 @@ class PersonalLayer:
             )
         return states
 
-    def _seen(self, states: Sequence[_State], fps: Fraction) -> dict[str, object] | None:
-        """All that the captures depend on, as far as this page decides it; None: more than can be told."""
-        if self._sources is None:
-            return None
-        return {
-            "personal": self._personal,
-            "view": [*self._size, repr(self._scale), self._margin, self._patches, fps],
-            "sources": self._sources,
-            "frames": [
-                [
-                    state.path,
-                    [rect.as_list() if rect is not None else None for rect in state.rects],
-                    list(state.looks),
-                    list(state.changed),
-                ]
-                for state in states
-            ],
-        }
-
-    def _state(self, index: int) -> _State:
+    def _state(self, index: int) -> LayerState:
         state = self._page.layer_state
         assert state is not None
         personal: list[dict[str, Any]] = state["personal"]
-        return _State(
+        return LayerState(
             index,
             tuple(self._rect(root["ink"]) for root in personal),
             tuple(bool(root["changed"]) for root in personal),
             tuple(int(root["look"]) for root in personal),
-            int(state["path"]),
+            tuple(int(root["path"]) for root in personal),
+            tuple(int(root["marks"]) for root in personal),
             int(state["rest"]),
         )
 
@@ -224,23 +203,28 @@ class PersonalLayer:
 
     # ---- then: how it looks ---------------------------------------------------------------------
 
-    def _window(self, states: Sequence[_State], fps: Fraction) -> Iterator[LayerFrame]:
+    def _window(self, states: Sequence[LayerState], missing: Sequence[_Group], fps: Fraction) -> list[int]:
+        """Capture the groups that are missing; returns how many parts had to be for each frame."""
+        wanted = {root: group for group in missing for root in group.roots}
         parts = overlapping(
-            [_joined(state.rects[root] for state in states) for root in range(len(states[0].rects))]
+            [rect if root in wanted else None for root, rect in enumerate(root_rects(states))]
         )
         kept = {part.roots: self._overlays[part.roots] for part in parts if part.roots in self._overlays}
         self._overlays = kept
-        shown: list[list[OverlayPng]] = [[] for _ in states]
+        shown: list[dict[int, list[OverlayPng]]] = [{} for _ in states]
         captured = [0] * len(states)
         for part in parts:
+            group = wanted[part.roots[0]]
             for at, overlay, fresh in self._part(part, states, fps):
-                shown[at].append(overlay)
+                shown[at].setdefault(id(group), []).append(overlay)
                 captured[at] += fresh
-        for state, overlays, count in zip(states, shown, captured, strict=True):
-            yield LayerFrame(state.index, tuple(overlays), count, state.rest)
+        for at in range(len(states)):
+            for group in missing:
+                group.overlays.append(tuple(shown[at].get(id(group), ())))
+        return captured
 
     def _part(
-        self, part: Cluster, states: Sequence[_State], fps: Fraction
+        self, part: Cluster, states: Sequence[LayerState], fps: Fraction
     ) -> Iterator[tuple[int, OverlayPng, bool]]:
         """The overlays of one part in a window: position in `states`, overlay, whether it is new."""
         # Where the view is, and the size of what it gives.
@@ -270,7 +254,7 @@ class PersonalLayer:
         else:
             self._overlays.pop(part.roots, None)
 
-    def _views(self, part: Cluster, states: Sequence[_State], known: bool) -> list[Rect | None]:
+    def _views(self, part: Cluster, states: Sequence[LayerState], known: bool) -> list[Rect | None]:
         """What to capture of a part at each frame of a window; None: it looks as before.
 
         Args:
@@ -290,7 +274,7 @@ class PersonalLayer:
             elif not gone and changed:
                 need = part.rect
                 if steady and before is not None:
-                    need = _joined(one.rects[root] for root in changed for one in (before, state))
+                    need = joined(one.rects[root] for root in changed for one in (before, state))
             needs.append(need)
             known = not gone
             before = state
@@ -319,11 +303,3 @@ def picture_that_stays(page: Page, index: int, view: tuple[int, int]) -> bytes:
             return now
         before = now
     raise BrowserCrash(f"Chromium drew frame {index} differently each time.", rule="restless-picture")
-
-
-def _joined(rects: Iterable[Rect | None]) -> Rect | None:
-    joined: Rect | None = None
-    for rect in rects:
-        if rect is not None:
-            joined = rect if joined is None else joined.joined(rect)
-    return joined

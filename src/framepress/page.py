@@ -51,6 +51,8 @@ class Page:
         self._fresh = True
         self._last_png = b""
         self._frames_seen = 0
+        #: BeginFrames that had been sent when `_frames_seen` was asked for; -1: it is of another document.
+        self._counted_at = -1
         self._touched = True
         self._news_seen = 0
 
@@ -70,6 +72,7 @@ class Page:
         else:
             raise BrowserCrash(f"Chromium drew nothing in {TABS_MAX} tabs.", rule="no-picture")
         self._fresh = True
+        self._counted_at = -1
         self.stateful = ()
         self.layer_state = None
         return info
@@ -133,6 +136,7 @@ class Page:
         self._news_seen = self.requests.news
         self._touched = self._touched or touched
         self._frames_seen = int(result["framesSeen"])
+        self._counted_at = self.tab.frame_count
         self.layer_state = _joined_states(states)
         self._loader.note(result["errors"])
         self._loader.check()
@@ -199,7 +203,8 @@ class Page:
         deadline = time.monotonic() + self.tab.frame_timeout_s
         self._touched = True
         self._fresh = True
-        self._frames_seen = int(self.tab.evaluate("__framepress.framesSeen()"))
+        if self._counted_at != self.tab.frame_count or not self.tab.begin_frame:
+            self._frames_seen = int(self.tab.evaluate("__framepress.framesSeen()"))
         png = self._whole_picture(deadline, frame_index)
         while png_size(png) != size:
             self._past(deadline, frame_index)

@@ -315,9 +315,8 @@ class Renderer:
                 memory=CachedLayers(
                     cache,
                     plan.environment,
-                    layer_facts(
-                        self.composition.digest, task.variant.files, self.settings.model_dump(mode="json")
-                    ),
+                    layer_facts(self.composition.digest, self.settings.model_dump(mode="json")),
+                    task.variant.files,
                     only_keep=task.captured_anew,
                 ),
                 on_frame=lambda frame: progress(frame.index + 1, clip.frame_count),

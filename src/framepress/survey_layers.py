@@ -151,8 +151,8 @@ class LayersSurvey(LooksSurvey):
     def _memory(self, sample: Variant) -> LayerMemory:
         """Where the row of a sample will find what was captured of it here."""
         bench = self._bench
-        facts = layer_facts(bench.composition, sample.files, bench.settings)
-        return CachedLayers(self._cache, bench.environment(), facts, only_keep=True)
+        facts = layer_facts(bench.composition, bench.settings)
+        return CachedLayers(self._cache, bench.environment(), facts, sample.files, only_keep=True)
 
     def _above_frames(
         self, sample: Variant, wanted: set[int] | None

@@ -61,6 +61,8 @@ class Tab:
         self._drawn_at = time.monotonic()
         #: Whether Chromium has reported any damage since this was last set to False.
         self.was_drawn = False
+        #: BeginFrames that were sent.
+        self.frame_count = 0
         target = self.connection.call(
             "Target.createTarget", {"url": "about:blank", "enableBeginFrameControl": self.begin_frame}
         )
@@ -219,5 +221,6 @@ class Tab:
 
     def _tick(self) -> dict[str, Any]:
         self._drawn_at = time.monotonic()
+        self.frame_count += 1
         self._ticks_ms += TICK_MS
         return {"frameTimeTicks": self._ticks_ms, "interval": 1000 / 60}

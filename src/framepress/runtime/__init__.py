@@ -19,6 +19,7 @@ PAGE_FILES = (
     "moving.js",
     "adapters.js",
     "fit.js",
+    "styles.js",
     "looks.js",
     "layers.js",
     "explain.js",

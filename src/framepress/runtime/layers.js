@@ -56,6 +56,7 @@ function markAll() {
 function showLayer(name, watched = false) {
   layers.shown = name;
   layers.watched = watched;
+  keepStyles(watched);
   document.documentElement.setAttribute("data-fp-layer", name);
 }
 
@@ -67,13 +68,16 @@ function isTouched(root, targets) {
   return false;
 }
 
-// For each personal element: whether it may look different from the last time this was asked, and where it paints.
+// For each personal element: whether it may look different from the last time this was asked, where it paints, how it
+// and the elements around it look, and marks of what it shows.
 function personalState(targets) {
+  const around = new Map();
   return layers.personal.map((place, index) => {
     const root = elementAt(place);
-    if (!root || !hasBox(root)) return remember(index, 0, false, null);
+    if (!root || !hasBox(root)) return remember(index, 0, false, { ink: null, path: 0, marks: 0 });
     const state = { a: 1, b: 2 };
     let ink = null;
+    let marks = 0;
     const found = [];
     walkElements(root, place, found);
     for (const [element] of found) {
@@ -81,8 +85,10 @@ function personalState(targets) {
       const look = lookOf(element, true);
       hashInto(state, String(look.hash));
       ink = joined(ink, inkOf(element, look));
+      marks |= look.known?.marks ?? 0;
     }
-    return remember(index, hashNumber(state), isOpaque(root) || isTouched(root, targets), ink);
+    const touchedNow = isOpaque(root) || isTouched(root, targets);
+    return remember(index, hashNumber(state), touchedNow, { ink, path: pathLook(root, around), marks });
   });
 }
 
@@ -90,51 +96,57 @@ function isOpaque(root) {
   return root.matches(OPAQUE) || root.querySelector(OPAQUE) !== null;
 }
 
-function remember(index, look, touchedNow, ink) {
+function remember(index, look, touchedNow, told) {
   const changed = layers.hashes[index] !== look;
   layers.hashes[index] = look;
-  return { changed: changed || (touchedNow && look !== 0), ink, look };
+  return { changed: changed || (touchedNow && look !== 0), look, ...told };
 }
 
 // The ancestors of what is personal in one number: they may clip it, and hand properties down that no look names.
-function pathLook() {
+// `around`: those that were looked at already.
+function pathLook(root, around) {
   const state = { a: 5, b: 6 };
-  for (const element of document.querySelectorAll(`[${PATH}]`)) {
-    const bare = element.cloneNode(false);
-    // Our own marks stand in the order in which they were set.
-    for (const mark of [PERSONAL, PATH, "data-fp-layer"]) bare.removeAttribute(mark);
-    hashInto(state, bare.outerHTML);
-    hashInto(state, String(lookOf(element, true).hash));
+  for (let element = root.parentElement; element; element = element.parentElement) {
+    if (!around.has(element)) around.set(element, lookAround(element));
+    hashInto(state, around.get(element));
   }
   return hashNumber(state);
 }
 
-// What the personal layer is painted with beside its looks, in one number: its markup, the rules of all style sheets,
-// and definitions that it may refer to. null: that cannot be known, and pictures must not be told by looks.
+function lookAround(element) {
+  const bare = element.cloneNode(false);
+  // Our own marks stand in the order in which they were set.
+  for (const mark of [PERSONAL, PATH, "data-fp-layer"]) bare.removeAttribute(mark);
+  return `${bare.outerHTML} ${lookOf(element, true).hash}`;
+}
+
+// What the personal layer is painted with beside its looks, as numbers: the markup of each element; the rules of all
+// style sheets and definitions that it may refer to. null: that cannot be known, and pictures must not be told by looks.
 function layerSources() {
+  const roots = layers.personal.map(rootSource);
+  if (roots.includes(null)) return null;
   const state = { a: 7, b: 8 };
-  for (const place of layers.personal) {
-    const root = elementAt(place);
-    if (!root || isOpaque(root) || [...shadowRoots].some((shadow) => root.contains(shadow.host))) return null;
-    if (root.outerHTML.includes("blob:")) return null;
-    hashInto(state, root.outerHTML);
-  }
   for (const element of document.querySelectorAll(DEFINITIONS)) {
     if (element.localName !== "script" && element.localName !== "style") hashInto(state, element.outerHTML);
   }
-  for (const sheet of [...document.styleSheets, ...document.adoptedStyleSheets]) {
-    if (!rulesInto(state, sheet)) return null;
-  }
-  return hashNumber(state);
+  for (const sheet of allSheets()) if (!rulesInto(state, sheet)) return null;
+  return { common: hashNumber(state), roots };
+}
+
+// `alone`: nothing in it refers to other elements.
+function rootSource(place) {
+  const root = elementAt(place);
+  if (!root || isOpaque(root) || [...shadowRoots].some((shadow) => root.contains(shadow.host))) return null;
+  const markup = root.outerHTML;
+  if (markup.includes("blob:")) return null;
+  const state = { a: 11, b: 12 };
+  hashInto(state, markup);
+  return { source: hashNumber(state), alone: !/href\s*=\s*["']?#|counter/.test(markup) };
 }
 
 function rulesInto(state, sheet) {
-  let rules;
-  try {
-    rules = sheet.cssRules;
-  } catch {
-    return false;
-  }
+  const rules = rulesOf(sheet);
+  if (rules === null) return false;
   for (const rule of rules) {
     if (rule.cssText.includes("blob:")) return false;
     hashInto(state, rule.cssText);
@@ -166,12 +178,15 @@ function walkRest(element, into) {
 
 // The state of the layers after a seek; null: there are none.
 function layerState() {
-  const targets = takeTargets();
+  // Nobody watches, unless `looks` is going to ask.
+  if (layers.shown === "" && kept.on) return null;
+  const touches = takeTargets();
   if (layers.shown === "") return null;
   markAll();
   if (!layers.watched) return null;
+  refreshStyles(touches);
   // With styles: what a script does to one frame of one row must show, and boxes do not say a colour.
-  return { personal: personalState(targets), rest: restLook(true), path: pathLook() };
+  return { personal: personalState(touches.targets), rest: restLook(true) };
 }
 
 // Elements at a point of the page, topmost first, whatever they say of pointers.

@@ -9,43 +9,6 @@ const NO_LOOK = new Set(["HEAD", "SCRIPT", "STYLE", "TEMPLATE", "META", "LINK", 
 // Attributes that show in a picture, if at all, through style, text or box, which are looked at themselves.
 const QUIET_ATTRIBUTE = /^(?:style|class|id|title|alt|lang|dir|name|role|type|loading|decoding|fetchpriority|crossorigin|tabindex|(?:data|aria)-.*|on.*)$/;
 
-// Properties that an element without text, borders and shapes of its own does not show.
-const INHERITED = [
-  "color", "fill", "fill-opacity", "fill-rule", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray",
-  "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "font-family", "font-size", "font-weight", "font-style",
-  "font-stretch", "font-feature-settings", "font-variation-settings", "font-variant", "font-kerning",
-  "letter-spacing", "word-spacing", "line-height", "text-align", "text-indent", "text-transform", "text-shadow",
-  "text-anchor", "text-wrap", "white-space", "word-break", "overflow-wrap", "direction", "writing-mode", "list-style-type",
-  "list-style-image", "paint-order", "-webkit-text-fill-color", "-webkit-text-stroke-width", "-webkit-text-stroke-color",
-];
-const OWN = [
-  "display", "visibility", "opacity", "background-color", "background-image", "background-position", "background-size",
-  "background-repeat", "background-clip", "background-blend-mode", "border-top-left-radius", "border-top-right-radius",
-  "border-bottom-left-radius", "border-bottom-right-radius", "border-image-source", "box-shadow", "filter",
-  "backdrop-filter", "mask-image", "mask-size", "mask-position", "clip-path", "mix-blend-mode", "isolation", "transform",
-  "translate", "rotate", "scale", "perspective", "transform-style", "z-index", "overflow-x", "overflow-y", "object-fit",
-  "object-position", "text-overflow", "text-decoration-line", "text-decoration-color", "text-decoration-style",
-  "image-rendering", "stop-color", "stop-opacity", "flood-color", "vector-effect", "d", "r", "rx", "ry", "cx", "cy", "x", "y",
-];
-const SIDES = ["top", "right", "bottom", "left"];
-const PSEUDO = ["::before", "::after"];
-
-// Two independent 26-bit hashes of a text make one number that JSON carries exactly.
-function hashInto(state, text) {
-  let { a, b } = state;
-  for (let i = 0; i < text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    a = Math.imul(a ^ code, 0x01000193);
-    b = Math.imul(b ^ code, 0x5bd1e995) ^ (b >>> 15);
-  }
-  state.a = Math.imul(a ^ 0x1f, 0x01000193);
-  state.b = Math.imul(b ^ 0x1f, 0x5bd1e995);
-}
-
-function hashNumber(state) {
-  return (state.a >>> 6) * 67108864 + (state.b >>> 6);
-}
-
 // ---- the elements -------------------------------------------------------------------------------
 
 // Every element that may have a picture, with its place, in document order; open and closed shadow trees too.
@@ -93,21 +56,6 @@ function ownText(element) {
   return text.trim() === "" ? "" : text;
 }
 
-function isShape(element) {
-  return element.namespaceURI === "http://www.w3.org/2000/svg";
-}
-
-function styleInto(state, style, showsInherited) {
-  for (const name of OWN) hashInto(state, style.getPropertyValue(name));
-  if (showsInherited) for (const name of INHERITED) hashInto(state, style.getPropertyValue(name));
-  for (const side of SIDES) {
-    const width = style.getPropertyValue(`border-${side}-width`);
-    if (width === "0px") continue;
-    hashInto(state, width + style.getPropertyValue(`border-${side}-style`) + style.getPropertyValue(`border-${side}-color`));
-  }
-  if (style.outlineStyle !== "none") hashInto(state, `${style.outlineWidth}${style.outlineColor}${style.outlineOffset}`);
-}
-
 function attributesInto(state, element) {
   for (const { name, value } of element.attributes) {
     if (!QUIET_ATTRIBUTE.test(name)) hashInto(state, `${name}=${value}`);
@@ -132,11 +80,13 @@ function contentInto(state, element) {
 function lookOf(element, styled) {
   const state = { a: 0x811c9dc5, b: 0x9e3779b9 };
   const box = element.getBoundingClientRect();
+  const boxText = `${box.x},${box.y},${box.width},${box.height}`;
   const text = ownText(element);
   hashInto(state, element.tagName);
-  hashInto(state, `${box.x},${box.y},${box.width},${box.height}`);
+  hashInto(state, boxText);
   const style = getComputedStyle(element);
   const hidden = style.visibility !== "visible";
+  let known = null;
   if (hidden) {
     hashInto(state, "hidden");
   } else {
@@ -144,16 +94,11 @@ function lookOf(element, styled) {
     attributesInto(state, element);
     contentInto(state, element);
     if (styled) {
-      styleInto(state, style, text !== "" || isShape(element) || style.display === "list-item");
-      for (const pseudo of PSEUDO) {
-        const part = getComputedStyle(element, pseudo);
-        if (part.content === "none" || part.content === "normal") continue;
-        hashInto(state, part.content + part.width + part.height + part.inset);
-        styleInto(state, part, true);
-      }
+      known = styleOf(element, style, boxText, text !== "");
+      hashInto(state, String(known.hash));
     }
   }
-  return { hash: hashNumber(state), box, style, text, hidden };
+  return { hash: hashNumber(state), box, style, text, hidden, known };
 }
 
 // Ancestors with one of these paint what is in them as a whole: two halves of it do not add up.
@@ -170,7 +115,6 @@ function mixes(style) {
 
 // ---- ink ----------------------------------------------------------------------------------------
 
-const PICTURES = /^(?:IMG|CANVAS|VIDEO|IFRAME|OBJECT|EMBED|INPUT|TEXTAREA|SELECT|BUTTON|PROGRESS|METER|HR|svg)$/;
 const LENGTH = /-?[\d.]+(?=px)/g;
 // A computed colour that shows nothing; "rgb(255, 204, 0)" does show.
 const CLEAR = /^rgba\(.*, 0\)$|^transparent$|\/ 0\)$/;
@@ -211,31 +155,45 @@ function paintsBox(element, style) {
     || PSEUDO.some((pseudo) => !/^(?:none|normal)$/.test(getComputedStyle(element, pseudo).content));
 }
 
+// How far beyond its box, and beyond its lines of text, an element may paint, as far as its style says.
+function inkOfStyle(element, style) {
+  const shape = isShape(element) && style.stroke !== "none";
+  const outlined = style.outlineStyle !== "none";
+  const beside = style.display === "list-item" && style.listStylePosition === "outside" && hasMarker(style);
+  const fontSize = Number.parseFloat(style.fontSize);
+  return {
+    paints: paintsBox(element, style),
+    shadow: shadowReach(style.boxShadow),
+    edge: (shape ? sum(lengthsIn(style.strokeWidth)) : 0)
+      + (outlined ? sum(lengthsIn(`${style.outlineWidth} ${style.outlineOffset}`)) : 0) + 1,
+    // A marker stands beside its item, on either side, and does not say how wide it is.
+    marker: beside ? MARKER_EM * fontSize : 0,
+    textShadow: shadowReach(style.textShadow),
+    textEdge: 0.1 * fontSize + sum(lengthsIn(style.webkitTextStrokeWidth)) + 1,
+    blur: style.filter !== "none" ? 3 * sum(lengthsIn(style.filter)) : 0,
+  };
+}
+
 // Where an element itself may paint, [left, top, right, bottom] in CSS pixels of the page; null: nowhere. Text
 // paints where its lines are, whose height is that of the font, and a little beyond.
 function inkOf(element, look) {
   if (look.hidden) return null;
-  const { box, style, text } = look;
+  const { box, text, known } = look;
+  const reach = known?.ink ?? inkOfStyle(element, look.style);
+  if (known) known.ink = reach;
   let ink = null;
-  if (paintsBox(element, style)) {
-    const stroke = isShape(element) && style.stroke !== "none" ? sum(lengthsIn(style.strokeWidth)) : 0;
-    const outline = style.outlineStyle !== "none" ? sum(lengthsIn(`${style.outlineWidth} ${style.outlineOffset}`)) : 0;
-    ink = grownBy([box.left, box.top, box.right, box.bottom], shadowReach(style.boxShadow), stroke + outline + 1);
-    // A marker stands beside its item, on either side, and does not say how wide it is.
-    if (style.display === "list-item" && style.listStylePosition === "outside" && hasMarker(style)) {
-      const beside = MARKER_EM * Number.parseFloat(style.fontSize);
-      ink = [ink[0] - beside, ink[1], ink[2] + beside, ink[3]];
-    }
+  if (reach.paints) {
+    ink = grownBy([box.left, box.top, box.right, box.bottom], reach.shadow, reach.edge);
+    ink = [ink[0] - reach.marker, ink[1], ink[2] + reach.marker, ink[3]];
   }
   if (text !== "") {
     const range = document.createRange();
     range.selectNodeContents(element);
     const lines = range.getBoundingClientRect();
-    const beyond = 0.1 * Number.parseFloat(style.fontSize) + sum(lengthsIn(style.webkitTextStrokeWidth)) + 1;
-    const inked = grownBy([lines.left, lines.top, lines.right, lines.bottom], shadowReach(style.textShadow), beyond);
+    const inked = grownBy([lines.left, lines.top, lines.right, lines.bottom], reach.textShadow, reach.textEdge);
     if (lines.width > 0) ink = joined(ink, inked);
   }
-  if (ink && style.filter !== "none") ink = grownBy(ink, [0, 0, 0, 0], 3 * sum(lengthsIn(style.filter)));
+  if (ink && reach.blur > 0) ink = grownBy(ink, [0, 0, 0, 0], reach.blur);
   return ink;
 }
 
@@ -256,6 +214,8 @@ function hasBox(element) {
 
 // One list per kind of fact, all of one length: an element is where it is in `places`.
 function looks() {
+  if (!kept.on) keepStyles(true);
+  refreshStyles(takeTargets());
   const places = [];
   const hashes = [];
   const ink = [];

@@ -249,6 +249,7 @@ function statefulReasons() {
 native.requestAnimationFrame(countFrames);
 watchErrors();
 watchTouches();
+watchRules();
 watchShadowRoots(observe);
 closeDoors();
 installVariables();

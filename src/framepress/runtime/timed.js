@@ -38,7 +38,7 @@ function findRoot() {
 }
 
 function prepareRoot(root) {
-  const rule = sheets.defaults.cssRules[sheets.defaults.insertRule(":where([data-framepress-root]) { }")];
+  const rule = rulesOf(sheets.defaults)[sheets.defaults.insertRule(":where([data-framepress-root]) { }")];
   root.setAttribute("data-framepress-root", "");
   const width = Number(root.getAttribute("data-width"));
   const height = Number(root.getAttribute("data-height"));
@@ -49,7 +49,7 @@ function prepareRoot(root) {
     rule.style.overflow = "hidden";
   }
   const background = root.getAttribute("data-bg");
-  if (background) sheets.defaults.cssRules[1].style.background = background;
+  if (background) rulesOf(sheets.defaults)[1].style.background = background;
 }
 
 // The root of a nested file has the size that it says, unless the author's rules say otherwise.
@@ -57,7 +57,7 @@ function prepareInnerRoots() {
   for (const inner of document.querySelectorAll("[data-framepress-inner]")) {
     const key = inner.closest("[data-framepress-nested]").getAttribute("data-framepress-nested");
     const selector = `:where([data-framepress-nested="${key}"] > [data-framepress-inner])`;
-    const rule = sheets.defaults.cssRules[sheets.defaults.insertRule(`${selector} { position: relative; overflow: hidden; }`)];
+    const rule = rulesOf(sheets.defaults)[sheets.defaults.insertRule(`${selector} { position: relative; overflow: hidden; }`)];
     for (const side of ["width", "height"]) {
       const pixels = Number(inner.getAttribute(`data-${side}`));
       if (pixels > 0) rule.style[side] = `${pixels}px`;
@@ -206,8 +206,10 @@ function adoptAnimations(loading, nowS) {
 function seekAnimations(timeS) {
   for (const [animation, entry] of animations) {
     // "idle" means that style or script has cancelled it; setting its time would bring it back.
-    if (animation.playState === "idle") animations.delete(animation);
-    else {
+    if (animation.playState === "idle") {
+      animations.delete(animation);
+      touch(animation.effect?.target);
+    } else {
       if (animation.playState === "running") animation.pause();
       const timeMs = clampToEffect(animation, (timeS - entry.baseS) * 1000);
       if (timeMs === entry.timeMs) continue;
@@ -293,6 +295,7 @@ function seekSvg(timeS) {
     if (svg.ownerSVGElement || !svg.querySelector("animate, animateTransform, animateMotion, set")) continue;
     svg.pauseAnimations();
     svg.setCurrentTime(Math.max(0, timeS - timedStartOf(svg)));
-    touch(svg);
+    // What moves in it may be anywhere in the document.
+    touch(svg, true);
   }
 }

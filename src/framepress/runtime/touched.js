@@ -9,10 +9,12 @@
 // What was touched is remembered too, for layers (`layers.js`): `targets` holds the elements, `all` is true if
 // something was touched that belongs to no element.
 
-const touched = { now: true, all: true, targets: new Set(), observer: null };
+const touched = { now: true, all: true, wide: false, targets: new Set(), observer: null };
 
-function touch(target) {
+// `wide`: elements that are neither `target` nor in it may be styled otherwise now.
+function touch(target, wide = false) {
   touched.now = true;
+  touched.wide ||= wide;
   if (target) touched.targets.add(target);
   else touched.all = true;
 }
@@ -50,7 +52,15 @@ function watchTouches() {
 }
 
 function noteMutations(records) {
-  for (const record of records) if (isReal(record)) touch(elementOf(record.target));
+  for (const record of records) if (isReal(record)) touch(elementOf(record.target), isWide(record));
+}
+
+// Whether a rule may ask for what has changed. Texts and an element's own styles are told from all else because they
+// are what scripts change in every frame; see `styles.js`.
+function isWide(record) {
+  if (record.type === "characterData") return false;
+  if (record.type === "attributes") return record.attributeName !== "style";
+  return [...record.addedNodes, ...record.removedNodes].some((node) => node.nodeType !== 3);
 }
 
 // The element that a change of a node shows in; null: the document itself.
@@ -75,10 +85,9 @@ function takeTouched() {
   return now;
 }
 
-// What was touched since the last call of this function; null: something that belongs to no element.
+// What was touched since the last call of this function: `targets` is null if something was that belongs to no element.
 function takeTargets() {
-  const targets = touched.all ? null : touched.targets;
-  touched.all = false;
-  touched.targets = new Set();
-  return targets;
+  const taken = { targets: touched.all ? null : touched.targets, wide: touched.wide };
+  Object.assign(touched, { all: false, wide: false, targets: new Set() });
+  return taken;
 }

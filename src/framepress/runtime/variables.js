@@ -26,7 +26,7 @@ function declare(own, nested) {
 }
 
 function addRule(sheet, selector, values) {
-  setProperties(sheet.cssRules[sheet.insertRule(`${selector} { }`, sheet.cssRules.length)].style, values);
+  setProperties(rulesOf(sheet)[sheet.insertRule(`${selector} { }`, rulesOf(sheet).length)].style, values);
 }
 
 // As in HyperFrames: what could end a declaration is left out of a value.

@@ -1,0 +1,142 @@
+"""Which personal elements are captured together in a clip, and what decides how they look. Pure.
+
+Elements whose parts of the picture overlap at some time are one group; what is captured of a group depends on
+nothing of the others, so a group that looks at every frame as in another row need not be captured again (the
+avatar, the tier, a first name that many have).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from framepress.looks import overlapping
+from framepress.rects import Rect
+
+#: Frames per window. Shorter ones fit what moves more tightly; each costs some five frames per part that
+#: changes.
+WINDOW_FRAMES = 30
+
+#: Bits of `LayerState.marks`, as `styles.js` sets them: shows a file; is numbered by elements around it.
+MARK_PICTURED, MARK_NUMBERED = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class LayerState:
+    """What the page said of a frame. All tuples have one entry per personal element.
+
+    Attributes:
+        rects: where it paints, pixels of the picture; None: nowhere.
+        changed: whether it may look different from the frame before.
+        looks, paths: how it looks, and how the elements around it do, as numbers.
+        marks: see `MARK_PICTURED`.
+        rest: how everything else looks, as one number.
+    """
+
+    index: int
+    rects: tuple[Rect | None, ...]
+    changed: tuple[bool, ...]
+    looks: tuple[int, ...]
+    paths: tuple[int, ...]
+    marks: tuple[int, ...]
+    rest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the personal layer is painted with beside its looks (`layers.js: layerSources`).
+
+    Attributes:
+        common: rules and definitions, as one number.
+        roots: the markup of each personal element, as a number.
+        alone: of each, whether its picture is its own affair: nothing in it refers to other elements.
+    """
+
+    common: int
+    roots: tuple[int, ...]
+    alone: tuple[bool, ...]
+
+    @classmethod
+    def read(cls, told: Mapping[str, Any] | None) -> Sources | None:
+        """What the page said; None: it cannot know, and pictures must not be told by looks."""
+        if told is None:
+            return None
+        roots = told["roots"]
+        return cls(
+            int(told["common"]),
+            tuple(int(root["source"]) for root in roots),
+            tuple(bool(root["alone"]) for root in roots),
+        )
+
+
+def windows(states: Sequence[LayerState]) -> Iterator[Sequence[LayerState]]:
+    """The states in the portions in which they are captured."""
+    for start in range(0, len(states), WINDOW_FRAMES):
+        yield states[start : start + WINDOW_FRAMES]
+
+
+def joined(rects: Iterable[Rect | None]) -> Rect | None:
+    """The smallest rectangle around them; None: there is none."""
+    found: Rect | None = None
+    for rect in rects:
+        if rect is not None:
+            found = rect if found is None else found.joined(rect)
+    return found
+
+
+def root_rects(window: Sequence[LayerState]) -> list[Rect | None]:
+    """Where each personal element paints during a window."""
+    return [joined(state.rects[root] for state in window) for root in range(len(window[0].rects))]
+
+
+def groups(states: Sequence[LayerState]) -> list[tuple[int, ...]]:
+    """Personal elements, as indices, that are captured together in some window; in order."""
+    found: list[set[int]] = []
+    for window in windows(states):
+        for part in overlapping(root_rects(window)):
+            together = set(part.roots)
+            apart = []
+            for group in found:
+                if group.isdisjoint(together):
+                    apart.append(group)
+                else:
+                    together |= group
+            found = [*apart, together]
+    return sorted(tuple(sorted(group)) for group in found)
+
+
+def seen(
+    group: Sequence[int],
+    states: Sequence[LayerState],
+    sources: Sources,
+    places: Sequence[str],
+    view: Sequence[object],
+    fps: Fraction,
+) -> tuple[dict[str, object], bool]:
+    """All that the captures of a group depend on, as far as the page decides it; and whether it shows files.
+
+    Args:
+        view: how it is looked at (size, scale, margins).
+    """
+    numbered = any(state.marks[root] & MARK_NUMBERED for state in states for root in group)
+    if numbered or not all(sources.alone[root] for root in group):
+        # Something in it refers to other elements, so all of them count.
+        group = range(len(places))
+    facts: dict[str, object] = {
+        "personal": [places[root] for root in group],
+        "view": [*view, fps],
+        "sources": [sources.common, *(sources.roots[root] for root in group)],
+        "frames": [
+            [
+                [rect.as_list() if (rect := state.rects[root]) is not None else None for root in group],
+                [state.looks[root] for root in group],
+                [state.paths[root] for root in group],
+                [state.changed[root] for root in group],
+            ]
+            for state in states
+        ],
+    }
+    pictured = any(state.marks[root] & MARK_PICTURED for state in states for root in group)
+    return facts, pictured

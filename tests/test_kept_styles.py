@@ -1,0 +1,168 @@
+"""Styles that are kept from frame to frame: whatever changes a style, looks say so as if nothing were kept."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from framepress.page import Page
+from stage import Stage, root
+
+FPS = Fraction(10)
+FRAMES = range(6)
+
+#: At frame 3 something changes the colour or another property of `#seen`, and it stays like that.
+AT = "addEventListener('hf-seek', (e) => { const on = e.detail.time >= 0.3; %s });"
+SEEN = '<div id="seen" style="width:40px;height:20px">seen</div>'
+NAME = "<b id=name>name</b>"
+
+
+def page(body: str, script: str, style: str = "") -> str:
+    return root(f"{NAME}<style>{style}</style>{body}<script>{AT % script}</script>", seconds="0.6", fps="10")
+
+
+CHANGES = {
+    "a style of its own": page(SEEN, "seen.style.color = on ? 'red' : ''"),
+    "a style around it": page(f"<section id=up>{SEEN}</section>", "up.style.color = on ? 'red' : ''"),
+    "a variable around it": page(
+        f"<section id=up>{SEEN}</section>", "up.style.setProperty('--c', on ? 'red' : 'blue')", "#seen {color: var(--c)}"
+    ),
+    "a class of a neighbour": page(
+        f"<i id=near></i>{SEEN}", "near.classList.toggle('on', on)", ".on + #seen {color: red}"
+    ),
+    "an attribute of a neighbour": page(
+        f"<i id=near></i>{SEEN}", "near.toggleAttribute('data-on', on)", "[data-on] ~ #seen {color: red}"
+    ),
+    "its place among others": page(
+        f"<section id=up>{SEEN}</section>",
+        "if (on && up.children.length === 1) up.prepend(document.createElement('span'))",
+        "#seen:nth-child(2) {color: red}",
+    ),
+    "a text that is gone": page(
+        f"<i id=near>x</i>{SEEN}", "near.textContent = on ? '' : 'x'", "i:empty + #seen {color: red}"
+    ),
+    "a text that is asked for from above": page(
+        f"<section id=up><i id=near style='display:block;height:9px'>x</i>{SEEN}</section>",
+        "near.textContent = on ? '' : 'x'",
+        "#up:has(i:empty) #seen {color: red}",
+    ),
+    "the direction of a text": page(
+        '<p id=up dir=auto><i id=near>x</i><u id=seen style="position:absolute;left:9px;top:40px;width:40px">12</u></p>',
+        "near.textContent = on ? 'שלום' : 'x'",
+    ),
+    "a state that is no attribute": page(
+        f"<input type=checkbox id=near>{SEEN}", "near.checked = on", "#near:checked + #seen {color: red}"
+    ),
+    "the focus": page(
+        f"<button id=near>x</button>{SEEN}", "on ? near.focus() : near.blur()", "#near:focus + #seen {color: red}"
+    ),
+    "a neighbour's style attribute": page(
+        f"<i id=near></i>{SEEN}", "near.style.top = on ? '1px' : '2px'", "[style*='1px'] + #seen {color: red}"
+    ),
+    "the size of a container": page(
+        f'<section id=up style="container-type:inline-size;width:90px">{SEEN}</section>',
+        "up.style.width = on ? '50px' : '90px'",
+        "@container (width < 60px) {#seen {color: red}}",
+    ),
+    "a rule edited in place": page(
+        SEEN, "if (on) document.querySelectorAll('style')[1].sheet.cssRules[0].style.color = 'red'", "#seen {color: blue}"
+    ),
+    "a rule got hold of earlier": page(
+        SEEN + "<script>const rule = document.querySelectorAll('style')[1].sheet.cssRules[0]</script>",
+        "rule.style.color = on ? 'red' : 'blue'",
+        "#seen {color: blue}",
+    ),
+    "a rule that is added": page(
+        SEEN, "const s = document.querySelectorAll('style')[1].sheet; if (on) s.insertRule('#seen {color: red}', 0)"
+    ),
+    "a sheet that is put away": page(
+        SEEN, "document.querySelectorAll('style')[1].sheet.disabled = on", "#seen {color: blue}"
+    ),
+    "a sheet that is adopted": page(
+        SEEN,
+        "if (on && !window.s) { window.s = new CSSStyleSheet(); s.replaceSync('#seen {color: red}');"
+        "document.adoptedStyleSheets = [...document.adoptedStyleSheets, s]; }",
+    ),
+    "the text of a sheet": page(
+        SEEN, "if (on) document.querySelectorAll('style')[1].textContent = '#seen {color: red}'", "#seen {color: blue}"
+    ),
+    "an animation": page(
+        SEEN, "", "#seen {animation: c 0.6s linear both} @keyframes c {from {color: red} to {color: blue}}"
+    ),
+    "an animation around it": page(
+        f"<section id=up>{SEEN}</section>",
+        "",
+        "#up {animation: c 0.6s linear both} @keyframes c {from {color: red} to {color: blue}}",
+    ),
+    "an animation of a pseudo-element": page(
+        SEEN,
+        "",
+        "#seen::before {content: 'x'; animation: c 0.6s linear both} @keyframes c {from {color: red} to {color: blue}}",
+    ),
+    "an animation that is cancelled": page(
+        SEEN + "<script>const a = seen.animate([{color: 'red'}, {color: 'red'}], {duration: 100, fill: 'both'})</script>",
+        "if (on) a.cancel()",
+    ),
+    "keyframes that are exchanged": page(
+        SEEN + "<script>const a = seen.animate([{color: 'red'}, {color: 'red'}], {duration: 100, fill: 'both'})</script>",
+        "if (on) a.effect.setKeyframes([{color: 'blue'}, {color: 'blue'}])",
+    ),
+    "a box that its transform depends on": page(
+        '<div style="display:flex;width:150px"><i id=near></i><div id=seen style="flex:1;transform:translateX(50%)">seen</div></div>',
+        "near.style.width = on ? '50px' : '90px'",
+    ),
+    "SVG that moves elsewhere": page(
+        "<svg width=9 height=9><set href='#seen' attributeName='fill' to='red' begin='0.25s'/></svg>"
+        "<svg width=40 height=20><rect id=seen width=40 height=20 /></svg>",
+        "",
+    ),
+    "a shadow tree": page(
+        "<div id=host></div><script>host.attachShadow({mode: 'open'}).innerHTML = '<p>seen</p>'</script>",
+        "host.style.color = on ? 'red' : ''",
+    ),
+}  # fmt: skip
+
+
+def rests(page: Page, *, kept: bool) -> list[int]:
+    """How the page looks at each frame but for `#name`, with styles kept or all of them read."""
+    place = page.evaluate(
+        "(() => { const at = []; for (let e = document.querySelector('#name'); e.parentElement; e = e.parentElement)"
+        " at.unshift([...e.parentElement.children].indexOf(e)); return ['0', ...at].join('/'); })()"
+    )
+    page.evaluate(f"__framepress.setLayers(['{place}'])")
+    page.evaluate(f'__framepress.showLayer("personal", {str(kept).lower()})')
+    found = []
+    for index in FRAMES:
+        page.seek(index, FPS)
+        if kept:
+            assert page.layer_state is not None
+            found.append(int(page.layer_state["rest"]))
+        else:
+            found.append(int(page.evaluate("__framepress.restLook(true)")))
+    return found
+
+
+#: In the daily suite: one for each way of forgetting.
+DAILY = (
+    "a style around it",
+    "a class of a neighbour",
+    "a text that is gone",
+    "a rule got hold of earlier",
+    "an animation",
+)
+
+
+@pytest.mark.parametrize(
+    "change", [pytest.param(name, marks=[] if name in DAILY else pytest.mark.slow) for name in CHANGES]
+)
+def test_kept_styles_tell_the_same_as_styles_read_at_every_frame(stage: Stage, change: str) -> None:
+    def of_a_new_page(*, kept: bool) -> list[int]:
+        renderer = stage.renderer(CHANGES[change])
+        renderer.open(stage.variant(renderer))
+        with renderer.warm.guard() as page:
+            return rests(page, kept=kept)
+
+    read = of_a_new_page(kept=False)
+    assert len(set(read)) > 1, "nothing changed, so nothing could go wrong"
+    assert of_a_new_page(kept=True) == read
