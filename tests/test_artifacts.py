@@ -219,6 +219,7 @@ def test_a_row_done_before_is_copied_into_another_folder_under_another_name(peop
     people.assert_nothing_left()
 
 
+@pytest.mark.slow
 def test_a_single_clip_and_a_row_of_a_list_are_one_artifact(people: Program) -> None:
     words = ("render", "page.html", "--workers", "2", "--json", "--vars", "name=Asha", "points=12")
     one = people.run(*words, "--out", "one.mp4")

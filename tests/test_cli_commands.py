@@ -294,6 +294,7 @@ def test_only_the_rows_that_are_asked_for_are_rendered(people: Program) -> None:
     assert set(people.clips()) == {"asha.mp4", "chi.mp4"}
 
 
+@pytest.mark.slow
 def test_files_are_named_by_a_pattern_where_the_list_does_not_name_them(people: Program) -> None:
     people.write("people.csv", "user,name,points\nu/7,Asha,1\nu8,Ben,2\n")
     words = ("render", "page.html", "--variants", "people.csv", "--workers", "2", "--json")
@@ -303,6 +304,7 @@ def test_files_are_named_by_a_pattern_where_the_list_does_not_name_them(people: 
     assert set(people.clips()) == {f"{one['row_key']}.mp4" for one in keyed.rows().values()}
 
 
+@pytest.mark.slow
 def test_a_column_may_have_another_name_or_none(people: Program) -> None:
     people.write("people.csv", "out,first_name\na.mp4,Asha\n")
     words = ("render", "page.html", "--variants", "people.csv", "--workers", "1", "--json")

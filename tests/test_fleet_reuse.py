@@ -77,6 +77,7 @@ def test_rows_of_a_queue_are_made_by_the_plan_of_their_list(
     assert np.any(decoded(Path(fleet.store, "1.mp4"))[0] != decoded(Path(fleet.store, "2.mp4"))[0])
 
 
+@pytest.mark.slow
 def test_a_row_that_shows_its_plan_wrong_is_right_and_the_others_are_sent_again(fleet: Fleet) -> None:
     rows = named(SPECIAL)
     fleet.send(rows, page=SPECIAL.html())

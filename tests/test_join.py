@@ -349,8 +349,8 @@ def test_guards_keep_what_moves_through_a_cut_right(tmp_path: Path) -> None:
     reference = psnr_db(decoded(plain(source), tmp_path), raw(source))
     without = tuple(Band(band.first, band.stop, band.personal) for band in GUARDED)
     loose = psnr_db(decoded(joined(source, without), tmp_path), raw(source))
-    # Noise all over, so what the guard and the real neighbour differ in shows everywhere: 0.78. Where a plan's own
-    # pictures lose more than 0.7, `band_check` takes larger bands.
+    # Noise all over, so what the guard and the real neighbour differ in shows everywhere: 0.78. Where the
+    # pictures of a plan lose more than 0.7, `band_check` takes larger bands.
     assert psnr_db(found, raw(source)) > reference - 0.9
     # The same cuts without guards do harm, so the test can tell.
     assert loose < reference - 3

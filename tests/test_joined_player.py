@@ -42,9 +42,11 @@ const once = name => new Promise((go, fail) => {
   const told = {shown: []};
   if (video.readyState < 2) await once("loadeddata");
   for (const time of %(times)s) {
-    const there = once("seeked");
+    // On a loaded machine the picture comes after the event; of a frame that is there already none comes.
+    const there = once("seeked"), shown = new Promise(go => video.requestVideoFrameCallback(go));
     video.currentTime = time;
     await there;
+    await Promise.race([shown, new Promise(go => setTimeout(go, 500))]);
     pen.drawImage(video, 0, 0, canvas.width, canvas.height);
     told.shown.push([...pen.getImageData(0, 0, canvas.width, canvas.height).data]);
   }

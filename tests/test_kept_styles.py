@@ -1,4 +1,6 @@
-"""Styles that are kept from frame to frame: whatever changes a style, looks say so as if nothing were kept."""
+"""Styles that are kept from frame to frame: whatever changes one, looks say so as if nothing were kept."""
+
+# ruff: noqa: E501
 
 from __future__ import annotations
 

@@ -198,6 +198,7 @@ def test_temporary_folders_and_partials_of_the_dead_are_swept_at_the_next_start(
     zombie.wait()
 
 
+@pytest.mark.slow
 def test_a_row_that_always_fails_is_tried_three_times_while_others_go_on(program: Program) -> None:
     loop = '<script>if ("{{$NAME}}" === "Loop") for (;;);</script>'
     program.write("page.html", PAGE + loop)
@@ -213,6 +214,7 @@ def test_a_row_that_always_fails_is_tried_three_times_while_others_go_on(program
     program.assert_nothing_left()
 
 
+@pytest.mark.slow
 def test_a_second_start_of_a_run_that_goes_on_says_which_process_has_it(people: Program) -> None:
     # Long enough that the first is still at it when the second has started Python.
     people.write("page.html", SLOW_PAGE.replace('data-duration="1"', 'data-duration="4"'))
