@@ -96,9 +96,9 @@ class Page:
         """Raise `PageError` if anything has gone wrong in the document so far."""
         self._loader.check()
 
-    def keep_driver_out(self) -> None:
-        """Frames that come into the page from now on get no driver by themselves, until the next `open`."""
-        self._loader.keep_driver_out()
+    def become_host(self) -> None:
+        """Frames that come into the page from now on are somebody else's, see `PageLoader.become_host`."""
+        self._loader.become_host()
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, or of the promise that it gives."""

@@ -89,6 +89,7 @@ class PageLoader:
         self._whole_view = True
         self._transparent = False
         self._loader_id = ""
+        self._is_host = False
         #: Documents that the main frame went to, by Chromium's loader id.
         self._loaders: dict[str, str] = {}
         self._troubles: list[Trouble] = []
@@ -107,6 +108,10 @@ class PageLoader:
         self._content = content
         self._tab.values = content.values
         self._troubles.clear()
+        if self._is_host:
+            self._tab.call("Animation.enable")
+            self._tab.wait(self._tab.send_hold())
+            self._is_host = False
         self._configure(content)
         self.requests.serve(content.site, content.html, content.remote, content.videos, content.moving)
         deadline = time.monotonic() + self._ready_timeout_s
@@ -161,11 +166,18 @@ class PageLoader:
         self._whole_view = part is None and scale == 1.0
         return size
 
-    def keep_driver_out(self) -> None:
-        """Frames that come into the page from now on get no driver by themselves, until the next `load`."""
+    def become_host(self) -> None:
+        """Until the next `load`, frames that come into the page get no driver, and move by Chromium's clock
+        until `Tab.send_hold`.
+
+        Else Chromium would tell of every animation that begins, is held and goes with its frame: a hundred
+        messages for a row of a card with 26 of them, a fifth of its processor time.
+        """
         assert self._script_id is not None
         self._tab.call("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._script_id})
+        self._tab.call("Animation.disable")
         self._script_id = self._config = None
+        self._is_host = True
 
     # ---- steps ----------------------------------------------------------------------------------
 

@@ -42,7 +42,7 @@ class Inspector:
         self._renderer = renderer
         self._basis = basis
         self._page = SmallPage(renderer, jumps=not basis.stateful)
-        self._frame = FramedPage(renderer)
+        self._frame = FramedPage(renderer, basis.frames, basis.fps)
         self._glyphs = GlyphBook()
         #: What is behind text with the defaults, per frame.
         self._grounds: dict[int, Pixels] = {}

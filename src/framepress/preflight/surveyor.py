@@ -13,7 +13,7 @@ from framepress.errors import RowFailure
 from framepress.preflight.backdrop import Pixels
 from framepress.preflight.basis import Basis, BasisRequest
 from framepress.preflight.facts import Layout
-from framepress.preflight.framed_page import why_not_framed
+from framepress.preflight.framing import why_not_framed
 from framepress.preflight.judge import Causes, Judged, judge
 from framepress.preflight.moments import key_frames, looked_at, rests
 from framepress.preflight.rules import Finding, finding
