@@ -112,13 +112,13 @@ class FramedPage:
         with self._smooth() as page:
             return self._open(page, variant, size)
 
-    def layouts(self, frames: tuple[int, ...]) -> Iterator[tuple[int, Layout]]:
+    def layouts(self, frames: tuple[int, ...], *, every_box: bool = False) -> Iterator[tuple[int, Layout]]:
         """See `RowView`."""
         for frame in frames:
-            told = self._ahead.get(frame)
+            told = self._ahead.get(frame) if not every_box else None
             if told is None:
                 with self._smooth() as page:
-                    told = self._look(page, frame)
+                    told = self._look(page, frame, every_box=every_box)
             self._asked = frame
             yield frame, read_layout(told, self._size, self._picture_size)
 
@@ -239,18 +239,19 @@ class FramedPage:
             page.tab.pump_frame()
             status = _read(page.evaluate(f"{ROWS}.ready({LOADING_STEP_MS!r}, {steps})"))
 
-    def _look(self, page: Page, frame: int) -> dict[str, Any]:
+    def _look(self, page: Page, frame: int, *, every_box: bool = False) -> dict[str, Any]:
         """Go to a frame and say what is seen there."""
         assert self.clip is not None
         page.tab.keep_in_touch()
         deadline = time.monotonic() + READY_S
         time_s = float(frame / self.clip.fps)
-        call = page.tab.send_evaluate(f"{ROWS}.look({time_s!r}, {frame})")
+        boxes = json.dumps(every_box)
+        call = page.tab.send_evaluate(f"{ROWS}.look({time_s!r}, {frame}, {boxes})")
         told = _read(page.tab.value(page.tab.wait_pumping(call)))
         while told["facts"] is None or page.requests.in_flight:
             _check(page, told["errors"])
             page.tab.pump_frame()
-            told = _read(page.evaluate(f"{ROWS}.lookAgain()"))
+            told = _read(page.evaluate(f"{ROWS}.lookAgain({boxes})"))
             if time.monotonic() > deadline:
                 raise NotFramed("not at rest")
         self._at = frame

@@ -49,9 +49,9 @@ globalThis.__framepressRows = (() => {
     return JSON.stringify({ done, ...status });
   }
 
-  function seen(told) {
+  function seen(told, everyBox) {
     const still = told.pending.length + told.errors.length === 0;
-    return { stateful: told.stateful, errors: told.errors, facts: still ? driver().layoutFacts(false) : null };
+    return { stateful: told.stateful, errors: told.errors, facts: still ? driver().layoutFacts(everyBox) : null };
   }
 
   // Begins a page that is ready, and looks at its moments, [seconds, frame], if it ends where such pages do; up to the
@@ -60,7 +60,7 @@ globalThis.__framepressRows = (() => {
     const info = driver().begin();
     const looks = [];
     for (const [timeS, frame] of info.endS === endS ? moments : []) {
-      const look = seen(await driver().seek(timeS, frame));
+      const look = seen(await driver().seek(timeS, frame), false);
       looks.push(look);
       if (look.facts === null || look.stateful.length > 0) break;
     }
@@ -69,10 +69,10 @@ globalThis.__framepressRows = (() => {
 
   return {
     makeRoom, write, ready, begin,
-    look: async (timeS, frame) => JSON.stringify(seen(await driver().seek(timeS, frame))),
-    lookAgain: async () => {
+    look: async (timeS, frame, everyBox) => JSON.stringify(seen(await driver().seek(timeS, frame), everyBox)),
+    lookAgain: async (everyBox) => {
       await driver().drainTasks();
-      return JSON.stringify(seen(driver().settled()));
+      return JSON.stringify(seen(driver().settled(), everyBox));
     },
   };
 })();
