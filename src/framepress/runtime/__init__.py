@@ -22,6 +22,7 @@ PAGE_FILES = (
     "looks.js",
     "layers.js",
     "explain.js",
+    "grounds.js",
     "preflight.js",
     "page.js",
 )
