@@ -10,7 +10,7 @@ import pytest
 
 from framepress.composition import load_composition
 from framepress.preflight.basis import BasisRequest
-from framepress.preflight.framing import may_be_silent, silenced
+from framepress.preflight.framing import may_ask, may_be_silent, silenced
 from framepress.preflight.inspector import Inspector, Looked
 from framepress.preflight.surveyor import Surveyor
 from framepress.renderer import Renderer
@@ -64,6 +64,39 @@ def test_a_missing_sound_and_what_only_looks_like_one_are_left_alone(tmp_path: P
     assert silenced(document, more) == more
     sound.unlink()
     assert silenced(document, document.html) == document.html
+
+
+@pytest.mark.parametrize(
+    ("style", "more", "asks"),
+    [
+        ("", '<img src="face.png"><script>name.textContent = 1</script>', False),
+        ("} @font-face { font-family: x; src: url(x.woff2) } p {", "", False),
+        ("background: url(face.png)", "", True),
+        ("", '<p style="background: url(face.png)">', True),
+        ("", "<script>fetch('words.json')</script>", True),
+        ("", "<script>element.src = 'face.png'</script>", True),
+        ("", "<script>document.body.append(document.createElement('img'))</script>", True),
+    ],
+)
+def test_requests_are_told_where_the_driver_may_not_know_of_them(
+    tmp_path: Path, style: str, more: str, asks: bool
+) -> None:
+    for name in ("face.png", "x.woff2", "words.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "card.html").write_text(PAGE % (style, "", more), encoding="utf-8")
+    assert may_ask(load_composition(tmp_path / "card.html")) == asks
+
+
+@pytest.mark.browser
+def test_what_a_script_asks_for_is_waited_for(stage: Stage) -> None:
+    (stage.folder / "word.txt").write_text(" more", encoding="utf-8")
+    script = """<script>
+      const more = async (number) => (await fetch("word.txt?" + number)).text();
+      Promise.all(Array.from({ length: 40 }, (_, number) => more(number)))
+        .then((words) => { document.getElementById("name").textContent += words.join(""); });</script>"""
+    framed, alone = both_ways(stage.renderer(PAGE % ("white-space: pre", "", script)), "Mae")
+    assert framed == alone
+    assert alone.layouts[0].texts[0].text == "Mae" + 40 * " more"
 
 
 @pytest.mark.browser

@@ -96,9 +96,9 @@ class Page:
         """Raise `PageError` if anything has gone wrong in the document so far."""
         self._loader.check()
 
-    def become_host(self) -> None:
+    def become_host(self, *, told_of_requests: bool) -> None:
         """Frames that come into the page from now on are somebody else's, see `PageLoader.become_host`."""
-        self._loader.become_host()
+        self._loader.become_host(told_of_requests=told_of_requests)
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, or of the promise that it gives."""

@@ -104,14 +104,15 @@ class PageLoader:
         Raises:
             PageError: a script threw, a file is missing, or it never got ready.
         """
+        if self._is_host:
+            self._is_host = False
+            self.requests.listen(True)
+            self._tab.call("Animation.enable")
+            self._tab.wait(self._tab.send_hold())
         self._leave(content.site.origin)
         self._content = content
         self._tab.values = content.values
         self._troubles.clear()
-        if self._is_host:
-            self._tab.call("Animation.enable")
-            self._tab.wait(self._tab.send_hold())
-            self._is_host = False
         self._configure(content)
         self.requests.serve(content.site, content.html, content.remote, content.videos, content.moving)
         deadline = time.monotonic() + self._ready_timeout_s
@@ -166,9 +167,12 @@ class PageLoader:
         self._whole_view = part is None and scale == 1.0
         return size
 
-    def become_host(self) -> None:
+    def become_host(self, *, told_of_requests: bool) -> None:
         """Until the next `load`, frames that come into the page get no driver, and move by Chromium's clock
         until `Tab.send_hold`.
+
+        Args:
+            told_of_requests: see `PageRequests.listen`.
 
         Else Chromium would tell of every animation that begins, is held and goes with its frame: a hundred
         messages for a row of a card with 26 of them, a fifth of its processor time.
@@ -176,6 +180,7 @@ class PageLoader:
         assert self._script_id is not None
         self._tab.call("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._script_id})
         self._tab.call("Animation.disable")
+        self.requests.listen(told_of_requests)
         self._script_id = self._config = None
         self._is_host = True
 

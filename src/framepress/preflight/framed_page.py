@@ -28,7 +28,7 @@ from framepress.page_loading import LOADING_STEP_MS, QUIET_STEPS, timelines_may_
 from framepress.preflight.backdrop import Pixels
 from framepress.preflight.facts import Box, Layout, read_layout
 from framepress.preflight.first_script import FirstScript
-from framepress.preflight.framing import may_be_silent, silenced
+from framepress.preflight.framing import may_ask, may_be_silent, silenced
 from framepress.preflight.small_page import coarse_factor, picture_of
 from framepress.rects import Rect
 from framepress.renderer import Renderer
@@ -80,6 +80,7 @@ class FramedPage:
         self._host: Page | None = None
         self._script = FirstScript("")
         self._silent = may_be_silent(renderer.composition)
+        self._asks = may_ask(renderer.composition)
         self._sent = False
         #: What the host was loaded for.
         self._world: tuple[object, ...] = ()
@@ -215,7 +216,7 @@ class FramedPage:
     def _load_host(self, page: Page, content: PageContent) -> None:
         html = HOST.format(width=content.width, height=content.height)
         page.open(replace(content, html=html))
-        page.become_host()
+        page.become_host(told_of_requests=self._asks)
         page.evaluate(f"{runtime.text('rows_host.js')};null")
         self._sent = False
         self._script = FirstScript(

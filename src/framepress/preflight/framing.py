@@ -20,6 +20,15 @@ _NOT_ALONE = re.compile(
 _FRAMES = frozenset({"iframe", "frame", "object", "embed", "portal", "video"})
 #: Words of a script that may look for a sound, or wait for it.
 _LISTENS = re.compile(r"audio|\bmedia\b|HTMLMedia|metadata|canplay|durationchange", re.IGNORECASE)
+#: Words of a script that may ask for files.
+_ASKS = re.compile(
+    r"fetch|XMLHttpRequest|import\s*\(|EventSource|Beacon|Audio|Image\b|background|\burl\b|\bsrc|href|HTML|"
+    r"insertAdjacent|document\.write|createElement|WebAssembly|attachShadow",
+    re.IGNORECASE,
+)
+#: What a style sheet or an old attribute paints from a file.
+_PAINTS = re.compile(r"url\(|image-set|@import|\sbackground\s*=", re.IGNORECASE)
+_FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}", re.IGNORECASE)
 _SOUND = re.compile(r"<audio(?=[\s/>])", re.IGNORECASE)
 
 
@@ -44,6 +53,24 @@ def may_be_silent(composition: Composition) -> bool:
     """
     page = scan(composition.source)
     return not any(_LISTENS.search(script) for script in _all_scripts(composition, page))
+
+
+def may_ask(composition: Composition) -> bool:
+    """Whether a page may ask for files of which neither its driver nor its load event knows.
+
+    The driver knows of images, fonts and style sheets, and that event waits for what markup asks for. What a
+    style sheet paints is asked for when it is first laid out, which may be later.
+    """
+    page = scan(composition.source)
+    sheets = [composition.source]
+    for name, path in composition.files.items():
+        if name.endswith(".css"):
+            sheets.append(path.read_text("utf-8", errors="replace"))
+    if any(
+        re.search(r"url\(|image-set|@import", _FONT_FACE.sub("", sheet), re.IGNORECASE) for sheet in sheets
+    ):
+        return True
+    return any(_ASKS.search(script) for script in _all_scripts(composition, page))
 
 
 def silenced(document: Document, html: str) -> str:
