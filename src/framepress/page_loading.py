@@ -175,7 +175,7 @@ class PageLoader:
             told_of_requests: see `PageRequests.listen`.
 
         Else Chromium would tell of every animation that begins, is held and goes with its frame: a hundred
-        messages for a row of a card with 26 of them, a fifth of its processor time.
+        messages for a row of a card with 26 of them, a tenth of its processor time.
         """
         assert self._script_id is not None
         self._tab.call("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._script_id})
