@@ -12,7 +12,8 @@ from typing import Any
 
 from framepress.browser import Browser
 from framepress.errors import BrowserCrash, FrameTimeout
-from framepress.page_loading import PageContent, PageInfo, PageLoader
+from framepress.page_content import PageContent, PageInfo
+from framepress.page_loading import PageLoader
 from framepress.rects import Rect
 from framepress.tab import Tab
 
