@@ -14,6 +14,7 @@ import av
 import numpy as np
 import pytest
 
+from framepress.clip import Clip
 from framepress.preflight.basis import Basis, BasisRequest
 from framepress.preflight.facts import background_size
 from framepress.preflight.inspector import Inspector
@@ -178,6 +179,27 @@ def test_a_row_looks_the_same_in_a_frame(bench: Bench, name: str, value: str) ->
         assert framed is None
     else:
         assert framed == alone
+
+
+def test_a_basis_is_the_same_whether_values_are_tried_in_frames_or_in_pages(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[Variant] = []
+    load = bench.renderer.open
+
+    def counted(variant: Variant, *, picture: tuple[int, int] | None = None) -> Clip:
+        loaded.append(variant)
+        return load(variant, picture=picture)
+
+    monkeypatch.setattr(bench.renderer, "open", counted)
+    others = {name: (other,) for name, (_, other) in VALUES.items()} | {"CUT": ()}
+    request = BasisRequest(bench.default, others)
+    framed = Surveyor(bench.renderer, (800, 450)).basis(request)
+    few = len(loaded)
+    alone = Surveyor(bench.renderer, (800, 450)).basis(replace(request, framed=False))
+    assert framed == alone
+    # The defaults twice, and those that change no text and no picture, to compare pixels.
+    assert few < 8 and len(loaded) - few > len(VALUES)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from framepress.composition import load_composition
-from framepress.preflight.framed_page import why_not_framed
+from framepress.preflight.framing import why_not_framed
 from program import Program
 
 PAGE = """<!doctype html><meta charset="utf-8">

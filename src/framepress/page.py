@@ -12,7 +12,8 @@ from typing import Any
 
 from framepress.browser import Browser
 from framepress.errors import BrowserCrash, FrameTimeout
-from framepress.page_loading import PageContent, PageInfo, PageLoader
+from framepress.page_content import PageContent, PageInfo
+from framepress.page_loading import PageLoader
 from framepress.rects import Rect
 from framepress.tab import Tab
 
@@ -99,9 +100,9 @@ class Page:
         """Raise `PageError` if anything has gone wrong in the document so far."""
         self._loader.check()
 
-    def keep_driver_out(self) -> None:
-        """Frames that come into the page from now on get no driver by themselves, until the next `open`."""
-        self._loader.keep_driver_out()
+    def become_host(self, *, told_of_requests: bool) -> None:
+        """Frames that come into the page from now on are somebody else's, see `PageLoader.become_host`."""
+        self._loader.become_host(told_of_requests=told_of_requests)
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression, or of the promise that it gives."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from framepress import runtime
 from framepress.errors import PageError
-from framepress.moving_pictures import MovingPicture
+from framepress.page_content import PageContent, PageInfo, emulation, metrics
 from framepress.page_requests import PageRequests
 from framepress.page_troubles import Trouble, raise_troubles
-from framepress.page_videos import NO_VIDEOS, PageVideos
 from framepress.rects import Rect
 from framepress.site import Site
 from framepress.tab import PUMP_AFTER_S, Tab
@@ -26,51 +23,6 @@ TIMELINES_WAIT_S = 5.0
 
 #: Steps of loading time after which a page without pending callbacks is not waited for any longer.
 QUIET_STEPS = 5
-
-
-@dataclass(frozen=True)
-class PageContent:
-    """One variant's document and the world it lives in.
-
-    Attributes:
-        site: its files.
-        html: the document with all values in place.
-        width, height: CSS pixels of the root.
-        output_size: pixels of the picture, width and height.
-        epoch_ms: what `Date.now()` reads at frame 0.
-        seed: of `Math.random`.
-        locale, timezone: BCP 47 and IANA names.
-        values: the row's values; only used to keep them out of messages.
-        remote: canonical address of another host -> digest of the file that stands for it.
-        videos: the frames of its videos. moving: pictures that move by themselves, by key.
-    """
-
-    site: Site
-    html: str
-    width: int
-    height: int
-    output_size: tuple[int, int]
-    epoch_ms: int
-    seed: str
-    locale: str
-    timezone: str
-    values: Mapping[str, str] = field(default_factory=dict)
-    remote: Mapping[str, str] = field(default_factory=dict)
-    videos: PageVideos = NO_VIDEOS
-    moving: Mapping[str, MovingPicture] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class PageInfo:
-    """What is known of a page once it is ready.
-
-    Attributes:
-        end_s: seconds at which the last timed element, timeline or finite animation ends; 0: none.
-        media_count: `audio` and `video` elements in the document.
-    """
-
-    end_s: float
-    media_count: int
 
 
 class PageLoader:
@@ -89,6 +41,7 @@ class PageLoader:
         self._whole_view = True
         self._transparent = False
         self._loader_id = ""
+        self._is_host = False
         #: Documents that the main frame went to, by Chromium's loader id.
         self._loaders: dict[str, str] = {}
         self._troubles: list[Trouble] = []
@@ -103,6 +56,11 @@ class PageLoader:
         Raises:
             PageError: a script threw, a file is missing, or it never got ready.
         """
+        if self._is_host:
+            self._is_host = False
+            self.requests.listen(True)
+            self._tab.call("Animation.enable")
+            self._tab.wait(self._tab.send_hold())
         self._leave(content.site.origin)
         self._content = content
         self._tab.values = content.values
@@ -149,7 +107,7 @@ class PageLoader:
         shown = part or Rect(0, 0, *content.output_size)
         size = (round(shown.width * scale), round(shown.height * scale))
         calls = [
-            tab.send("Emulation.setDeviceMetricsOverride", _metrics(content, shown, scale)),
+            tab.send("Emulation.setDeviceMetricsOverride", metrics(content, shown, scale)),
             tab.send("Emulation.setVisibleSize", {"width": size[0], "height": size[1]}),
         ]
         if transparent != self._transparent:
@@ -161,11 +119,22 @@ class PageLoader:
         self._whole_view = part is None and scale == 1.0
         return size
 
-    def keep_driver_out(self) -> None:
-        """Frames that come into the page from now on get no driver by themselves, until the next `load`."""
+    def become_host(self, *, told_of_requests: bool) -> None:
+        """Until the next `load`, frames that come into the page get no driver, and move by Chromium's clock
+        until `Tab.send_hold`.
+
+        Args:
+            told_of_requests: see `PageRequests.listen`.
+
+        Else Chromium would tell of every animation that begins, is held and goes with its frame: a hundred
+        messages for a row of a card with 26 of them, a tenth of its processor time.
+        """
         assert self._script_id is not None
         self._tab.call("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._script_id})
+        self._tab.call("Animation.disable")
+        self.requests.listen(told_of_requests)
         self._script_id = self._config = None
+        self._is_host = True
 
     # ---- steps ----------------------------------------------------------------------------------
 
@@ -199,7 +168,7 @@ class PageLoader:
             self.look_at(None)
         if config == self._config:
             return
-        for method, params in _emulation(content):
+        for method, params in emulation(content):
             tab.call(method, params)
         if self._script_id is not None:
             tab.call("Page.removeScriptToEvaluateOnNewDocument", {"identifier": self._script_id})
@@ -265,33 +234,3 @@ def timelines_may_come(status: dict[str, Any], waited_ms: float) -> bool:
     # With no timer and no animation frame pending there is nobody left to do it; a few steps let what was
     # queued otherwise (messages, promises) have its turn.
     return bool(status["callbacks"]) or waited_ms < QUIET_STEPS * LOADING_STEP_MS
-
-
-def _emulation(content: PageContent) -> list[tuple[str, dict[str, Any]]]:
-    width, height = content.output_size
-    return [
-        ("Emulation.setDeviceMetricsOverride", _metrics(content, Rect(0, 0, width, height), 1.0)),
-        ("Emulation.setVisibleSize", {"width": width, "height": height}),
-        ("Emulation.setLocaleOverride", {"locale": content.locale}),
-        ("Emulation.setTimezoneOverride", {"timezoneId": content.timezone}),
-    ]
-
-
-def _metrics(content: PageContent, shown: Rect, scale: float) -> dict[str, Any]:
-    """Scaling and cropping the view is unseen by the page: its sizes and media queries stay as composed."""
-    output = content.output_size[0] / content.width
-    return {
-        "width": content.width,
-        "height": content.height,
-        "deviceScaleFactor": 1,
-        "mobile": False,
-        "screenWidth": content.width,
-        "screenHeight": content.height,
-        "viewport": {
-            "x": shown.x / output,
-            "y": shown.y / output,
-            "width": shown.width / output,
-            "height": shown.height / output,
-            "scale": output * scale,
-        },
-    }

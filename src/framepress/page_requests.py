@@ -47,6 +47,7 @@ class PageRequests:
         self.workers: list[str] = []
         self.navigating = False
         self.worker_script = ""
+        self._listening = True
 
     def enable(self) -> None:
         """Start to intercept. Called once, before the first navigation."""
@@ -59,13 +60,31 @@ class PageRequests:
         on("Target.detachedFromTarget", self._detached, session=session)
         call = self._connection.call
         call("Fetch.enable", {"patterns": [{"urlPattern": "*"}]}, session=session)
-        # Bodies are not kept: memory would grow with every row.
-        call("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}, session=session)
+        self._listen()
         call(
             "Target.setAutoAttach",
             {"autoAttach": True, "waitForDebuggerOnStart": True, "flatten": True},
             session=session,
         )
+
+    def listen(self, on: bool) -> None:
+        """Whether Chromium tells of every request and its end, from now on; it does at first.
+
+        Else `in_flight` stays empty, and `news` counts the requests that reach us, a little later than they
+        were made. What is told are five messages for each file of each document, most of which come from the
+        renderer's own memory.
+        """
+        if on and not self._listening:
+            self._listen()
+        elif self._listening and not on:
+            self._connection.call("Network.disable", session=self._session)
+            self.in_flight.clear()
+        self._listening = on
+
+    def _listen(self) -> None:
+        # Bodies are not kept: memory would grow with every row.
+        nothing = {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}
+        self._connection.call("Network.enable", nothing, session=self._session)
 
     def serve(
         self,
@@ -113,8 +132,10 @@ class PageRequests:
         if kind == "other" and path is not None and path.endswith((".js", ".mjs")):
             # So Chromium calls the script of a worker.
             kind = "script"
+        if not self._listening:
+            self.news += 1
         # What the page has given up meanwhile may have been told by the other road already.
-        if "networkId" in event and event["networkId"] not in self._ended:
+        elif "networkId" in event and event["networkId"] not in self._ended:
             self.in_flight[event["networkId"]] = VISIBLE_KINDS.get(kind, kind)
             self._addresses[event["networkId"]] = url
         digest = self._remote.get(canonical_address(url) or "") if path is None and self._remote else None

@@ -78,10 +78,8 @@ class Tab:
         self.connection.on("Page.javascriptDialogOpening", self._dialog, session=self.session)
         self.call("Inspector.enable")
         self.call("Page.enable")
-        # Chromium's own clock must not move an animation: outside of frames Blink estimates the time from the
-        # machine's clock, and an animation that ends while the page loads is no longer to be found.
         self.call("Animation.enable")
-        self.call("Animation.setPlaybackRate", {"playbackRate": 0})
+        self.wait(self.send_hold())
         if self.begin_frame:
             self.call("HeadlessExperimental.enable")
 
@@ -90,6 +88,14 @@ class Tab:
 
     def _dialog(self, _: dict[str, Any]) -> None:
         self.tell("Page.handleJavaScriptDialog", {"accept": True})
+
+    def send_hold(self) -> int:
+        """Hold the animations of every document that is there, and, with `Animation.enable`, of all to come.
+
+        Chromium's own clock must not move an animation: outside of frames Blink estimates the time from the
+        machine's clock, and an animation that ends while the page loads is no longer to be found.
+        """
+        return self.send("Animation.setPlaybackRate", {"playbackRate": 0})
 
     def close(self) -> None:
         """End the tab; what it still says is not heard."""
@@ -120,13 +126,18 @@ class Tab:
             self.on_refused(exc.message)
             raise
 
-    def wait_pumping(self, message_id: int) -> dict[str, Any]:
-        """Wait for an answer that may itself need frames to come about."""
+    def wait_pumping(self, message_id: int, after_s: float = PUMP_AFTER_S) -> dict[str, Any]:
+        """Wait for an answer that may itself need frames to come about.
+
+        Args:
+            after_s: seconds until the first of them.
+        """
         deadline = time.monotonic() + self.frame_timeout_s
         while True:
             try:
-                return self.connection.wait(message_id, PUMP_AFTER_S)
+                return self.connection.wait(message_id, after_s)
             except FrameTimeout:
+                after_s = PUMP_AFTER_S
                 if time.monotonic() > deadline:
                     raise self.restless() from None
                 self.pump_frame()

@@ -21,11 +21,13 @@ class BasisRequest:
         default: the defaults, and the first row's values where there is none.
         others: variable -> further values of it, very different from the default.
         at: moments that are looked at in any case, seconds.
+        framed: other values may be looked at in frames.
     """
 
     default: Variant
     others: Mapping[str, tuple[str, ...]]
     at: tuple[Fraction, ...] = ()
+    framed: bool = True
 
 
 @dataclass(frozen=True)

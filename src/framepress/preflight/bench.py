@@ -120,7 +120,7 @@ def _disagreement(framed: Looked | None, alone: Looked) -> str | None:
     if len(framed.layouts) != len(alone.layouts):
         return f"row {row} has another length in a page of its own"
     for one, other in zip(framed.layouts, alone.layouts, strict=True):
-        for what in ("texts", "pictures", "boxes", "root"):
+        for what in ("texts", "pictures", "boxes", "grounds", "root"):
             if getattr(one, what) != getattr(other, what):
                 return f"row {row} has other {what} in a page of its own"
     return f"row {row} has other findings in a page of its own"

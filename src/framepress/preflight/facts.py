@@ -80,12 +80,14 @@ class Layout:
     Attributes:
         root: box of the picture in the page.
         boxes: place -> box of elements that paint more than text.
+        grounds: place -> a number for what they paint there; None: only pixels tell.
     """
 
     root: Box
     texts: tuple[TextFact, ...]
     pictures: tuple[PictureFact, ...]
     boxes: dict[str, Box]
+    grounds: dict[str, int | None]
 
     def text_at(self, place: str) -> TextFact | None:
         return next((text for text in self.texts if text.place == place), None)
@@ -111,7 +113,8 @@ def read_layout(told: dict[str, Any], size: tuple[int, int], size_of: SizeOf) ->
         root=_box(root),
         texts=tuple(_text(one) for one in told["texts"]),
         pictures=tuple(one for one in (_sized(one, size_of) for one in pictures) if one is not None),
-        boxes={one[0]: _box(one[1:]) for one in told["boxes"]},
+        boxes={one[0]: _box(one[2:]) for one in told["boxes"]},
+        grounds={one[0]: None if one[1] is None else int(one[1]) for one in told["boxes"]},
     )
 
 

@@ -18,11 +18,12 @@ class FirstScript:
     """Puts one script into many documents that begin alike; where it goes is looked up once per beginning.
 
     Attributes:
-        element: the script as HTML.
+        script: the script. element: as HTML.
     """
 
     def __init__(self, script: str) -> None:
         assert "</script" not in script.lower() and "<!--" not in script
+        self.script = script
         self.element = f"<script>{script}</script>"
         self._beginning = ""
 

@@ -13,28 +13,26 @@ That frames show the same is not taken for granted; see `inspector`.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 from framepress import runtime
 from framepress.clip import Clip
-from framepress.composition import Composition
 from framepress.errors import InputError, PageError
-from framepress.html_parts import Kind, Scan, StartTag
-from framepress.html_scan import scan
 from framepress.page import Page, PageContent, PageInfo
 from framepress.page_loading import LOADING_STEP_MS, QUIET_STEPS, timelines_may_come
 from framepress.preflight.backdrop import Pixels
 from framepress.preflight.facts import Box, Layout, read_layout
 from framepress.preflight.first_script import FirstScript
+from framepress.preflight.framing import may_ask, may_be_silent, silenced
 from framepress.preflight.small_page import coarse_factor, picture_of
 from framepress.rects import Rect
 from framepress.renderer import Renderer
-from framepress.tab import Tab
+from framepress.tab import PUMP_AFTER_S, Tab
 from framepress.variants import Variant
 
 #: The page that stays. Its frame is what is seen.
@@ -50,54 +48,22 @@ ROWS = "__framepressRows"
 #: Seconds after which a row that is not ready in its frame is loaded by itself.
 READY_S = 10.0
 
-#: What makes a document less on its own in a frame than in a tab, or outlives it there: what it stores, whom
-#: it talks to, what is around it.
-_NOT_ALONE = re.compile(
-    r"\b(?:localStorage|sessionStorage|indexedDB|cookie|cookieStore|caches|BroadcastChannel|SharedWorker|Worker|"
-    r"frameElement|opener|postMessage|(?:window|self|globalThis)\s*\.\s*(?:top|parent|name)|history|navigation)\b"
-)
-#: Elements that are, or bring, documents of their own; videos are given their frames by the loader.
-_FRAMES = frozenset({"iframe", "frame", "object", "embed", "portal", "video"})
+#: Seconds for which a row's document is left to itself before it is helped along with frames, at first; half
+#: as long after each row for which that was too short. Few documents need frames to be loaded, and a frame
+#: costs a seventh of what the row does.
+PATIENCE_S = 0.25
 
 
 class NotFramed(Exception):
     """A row that has to be loaded by itself. The text says why; no value is in it."""
 
 
-def why_not_framed(composition: Composition) -> str | None:
-    """Why no row of a composition can be laid out in a frame; None: nothing in its files is against it."""
-    page = scan(composition.source)
-    for tag in page.tags:
-        if tag.name in _FRAMES or any(one.name == "http-equiv" for one in tag.attributes):
-            return f"the composition has <{tag.name}>"
-    scripts = [*_scripts(composition.source, page)]
-    for name, path in composition.files.items():
-        if name.endswith((".js", ".mjs")):
-            scripts.append(path.read_text("utf-8", errors="replace"))
-    for script in scripts:
-        alone = _NOT_ALONE.search(script)
-        if alone is not None:
-            return f'a script uses "{alone[0]}"'
-    return None
-
-
-def _scripts(source: str, page: Scan) -> Iterator[str]:
-    """JavaScript in a document: of its script elements and handlers."""
-    for region in page.regions:
-        if region.kind in (Kind.SCRIPT, Kind.FOREIGN_CODE) and not _is_data(region.tag):
-            yield source[region.start : region.end]
-    for tag in page.tags:
-        yield from (one.value for one in tag.attributes if one.name.startswith("on"))
-
-
-def _is_data(tag: StartTag | None) -> bool:
-    """Whether a script element holds data and no script."""
-    kinds = [one.value for one in tag.attributes if one.name == "type"] if tag is not None else []
-    return any("json" in kind or "-vars" in kind for kind in kinds)
-
-
 class FramedPage:
     """Opens rows in a frame and looks at them; see `RowView`.
+
+    Args:
+        frames: that will be looked at. They are looked at as soon as a row is opened: one answer costs less
+            than several. fps: of the clip.
 
     Raises (every method):
         NotFramed: this row cannot be looked at so. The next can.
@@ -106,11 +72,15 @@ class FramedPage:
 
     document = "frames[0].document"
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: Renderer, frames: tuple[int, ...], fps: Fraction) -> None:
         self._renderer = renderer
+        #: Seconds and number of each frame.
+        self._moments = [[float(frame / fps), frame] for frame in frames]
         #: The page whose document is the host; None: it has to be loaded.
         self._host: Page | None = None
         self._script = FirstScript("")
+        self._silent = may_be_silent(renderer.composition)
+        self._asks = may_ask(renderer.composition)
         self._sent = False
         #: What the host was loaded for.
         self._world: tuple[object, ...] = ()
@@ -118,7 +88,12 @@ class FramedPage:
         self._coarse = 1
         self._variant: Variant | None = None
         self.clip: Clip | None = None
-        self._at = 0
+        #: The frame at which the row is, and the one that was asked for last.
+        self._at = self._asked = 0
+        #: Where the row before ended, and what has been seen of this one already, per frame.
+        self._end_s: float | None = None
+        self._ahead: dict[int, dict[str, Any]] = {}
+        self._patience_s = PATIENCE_S
 
     @property
     def tab(self) -> Tab:
@@ -138,17 +113,21 @@ class FramedPage:
         with self._smooth() as page:
             return self._open(page, variant, size)
 
-    def layouts(self, frames: tuple[int, ...]) -> Iterator[tuple[int, Layout]]:
+    def layouts(self, frames: tuple[int, ...], *, every_box: bool = False) -> Iterator[tuple[int, Layout]]:
         """See `RowView`."""
         for frame in frames:
-            with self._smooth() as page:
-                told = self._look(page, frame)
-            self._at = frame
+            told = self._ahead.get(frame) if not every_box else None
+            if told is None:
+                with self._smooth() as page:
+                    told = self._look(page, frame, every_box=every_box)
+            self._asked = frame
             yield frame, read_layout(told, self._size, self._picture_size)
 
     def picture(self, box: Box | None, scale: float, *, behind: tuple[str, ...] = ()) -> tuple[Pixels, Rect]:
         """See `RowView`."""
         with self._smooth() as page:
+            if self._at != self._asked:
+                self._look(page, self._asked)
             if behind:
                 page.evaluate(f"frames[0].__framepress.hideText({list(behind)!r})")
             taken = picture_of(page, box, scale, self._size, self._coarse, self._at)
@@ -177,7 +156,7 @@ class FramedPage:
             raise
 
     def _open(self, page: Page, variant: Variant, size: tuple[int, int]) -> Clip:
-        self._variant = variant
+        self._variant, self._ahead = variant, {}
         document, content = self._renderer.content_of(variant, picture=self._picture(size))
         if (document.width, document.height) != size or content.videos.videos:
             raise NotFramed("size")
@@ -187,17 +166,48 @@ class FramedPage:
             self._host, self._world, self._size = page, world, size
         page.requests.serve(content.site, "", content.remote)
         page.tab.values = content.values
-        # The driver's script is sent to a host once: it is ten times as long as most documents.
-        at, script = self._script.place(content.html), None
-        if not self._sent:
-            self._sent, script = True, self._script.element
-        given = (json.dumps(content.html), str(_units(content.html[:at])), json.dumps(script))
-        written = page.tab.send_evaluate(f"{ROWS}.write({', '.join(given)})")
-        page.tab.value(page.tab.wait_pumping(written))
-        self._get_ready(page)
-        info = page.evaluate("frames[0].__framepress.begin()")
+        html = silenced(document, content.html) if self._silent else content.html
+        self._get_ready(page, self._write(page, html))
+        info = self._begin(page)
         self.clip = self._renderer.clip_of(document, PageInfo(float(info["endS"]), int(info["media"])))
         return self.clip
+
+    def _write(self, page: Page, html: str) -> dict[str, Any]:
+        """Write a document into a new frame; what its driver says then."""
+        tab = page.tab
+        # The driver's script is sent to a host once: it is ten times as long as most documents.
+        at, script = self._script.place(html), None
+        if not self._sent:
+            self._sent, script = True, self._script.script
+        given = (json.dumps(html), _units(html[:at]), json.dumps(script), LOADING_STEP_MS, QUIET_STEPS)
+        # One after the other, as they are sent, and waited for together.
+        room = tab.send_evaluate(f"{ROWS}.makeRoom()")
+        held = tab.send_hold()
+        written = tab.send_evaluate(f"{ROWS}.write({', '.join(map(str, given))})")
+        tab.value(tab.wait(room))
+        tab.wait(held)
+        began = time.monotonic()
+        told = _read(tab.value(tab.wait_pumping(written, self._patience_s)))
+        if time.monotonic() - began > self._patience_s:
+            self._patience_s = max(PUMP_AFTER_S, self._patience_s / 2)
+        return told
+
+    def _begin(self, page: Page) -> dict[str, Any]:
+        """Begin the page, and look ahead as far as nothing has to be waited for; where it ends."""
+        news = page.requests.news
+        page.tab.keep_in_touch()
+        call = page.tab.send_evaluate(f"{ROWS}.begin({self._moments}, {json.dumps(self._end_s)})")
+        told = _read(page.tab.value(page.tab.wait_pumping(call)))
+        info: dict[str, Any] = told["info"]
+        self._end_s, self._ahead = info["endS"], {}
+        for (_, frame), seen in zip(self._moments, told["looks"], strict=False):
+            _check(page, seen["errors"])
+            self._at = int(frame)
+            if seen["stateful"]:
+                raise NotFramed("stateful")
+            if seen["facts"] is not None and news == page.requests.news:
+                self._ahead[int(frame)] = seen["facts"]
+        return info
 
     def _picture(self, size: tuple[int, int]) -> tuple[int, int]:
         self._coarse = coarse_factor(size)
@@ -206,19 +216,17 @@ class FramedPage:
     def _load_host(self, page: Page, content: PageContent) -> None:
         html = HOST.format(width=content.width, height=content.height)
         page.open(replace(content, html=html))
-        page.keep_driver_out()
+        page.become_host(told_of_requests=self._asks)
         page.evaluate(f"{runtime.text('rows_host.js')};null")
         self._sent = False
         self._script = FirstScript(
             runtime.script(runtime.FRAMED_FILES, epoch_ms=content.epoch_ms, seed=content.seed, framed=True)
         )
 
-    def _get_ready(self, page: Page) -> None:
+    def _get_ready(self, page: Page, status: dict[str, Any]) -> None:
         """As a page is got ready that is loaded, for as long as all goes well."""
         waited_ms, deadline, steps = 0.0, time.monotonic() + READY_S, QUIET_STEPS
         while True:
-            page.tab.pump_frame()
-            status = _read(page.evaluate(f"{ROWS}.ready({LOADING_STEP_MS!r}, {steps})"))
             waited_ms += status.get("done", 0) * LOADING_STEP_MS
             steps = QUIET_STEPS - round(waited_ms / LOADING_STEP_MS)
             if _is_quiet(page, status):
@@ -229,21 +237,25 @@ class FramedPage:
                 waited_ms += LOADING_STEP_MS
             if time.monotonic() > deadline:
                 raise NotFramed("not ready")
+            page.tab.pump_frame()
+            status = _read(page.evaluate(f"{ROWS}.ready({LOADING_STEP_MS!r}, {steps})"))
 
-    def _look(self, page: Page, frame: int) -> dict[str, Any]:
+    def _look(self, page: Page, frame: int, *, every_box: bool = False) -> dict[str, Any]:
         """Go to a frame and say what is seen there."""
         assert self.clip is not None
         page.tab.keep_in_touch()
         deadline = time.monotonic() + READY_S
         time_s = float(frame / self.clip.fps)
-        call = page.tab.send_evaluate(f"{ROWS}.look({time_s!r}, {frame})")
+        boxes = json.dumps(every_box)
+        call = page.tab.send_evaluate(f"{ROWS}.look({time_s!r}, {frame}, {boxes})")
         told = _read(page.tab.value(page.tab.wait_pumping(call)))
         while told["facts"] is None or page.requests.in_flight:
             _check(page, told["errors"])
             page.tab.pump_frame()
-            told = _read(page.evaluate(f"{ROWS}.lookAgain()"))
+            told = _read(page.evaluate(f"{ROWS}.lookAgain({boxes})"))
             if time.monotonic() > deadline:
                 raise NotFramed("not at rest")
+        self._at = frame
         _check(page, told["errors"])
         if told["stateful"]:
             raise NotFramed("stateful")

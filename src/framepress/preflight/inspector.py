@@ -42,7 +42,7 @@ class Inspector:
         self._renderer = renderer
         self._basis = basis
         self._page = SmallPage(renderer, jumps=not basis.stateful)
-        self._frame = FramedPage(renderer)
+        self._frame = FramedPage(renderer, basis.frames, basis.fps)
         self._glyphs = GlyphBook()
         #: What is behind text with the defaults, per frame.
         self._grounds: dict[int, Pixels] = {}
@@ -189,12 +189,18 @@ class Inspector:
 
     def _own_grounds(self, judged: Judged, text: TextFact) -> tuple[str, ...]:
         """Places of what is painted at a text and is not as with the defaults."""
-        assert judged.base is not None
+        layout, base = judged.layout, judged.base
+        assert base is not None
         return tuple(
             place
-            for place, box in judged.layout.boxes.items()
+            for place, box in layout.boxes.items()
             if min(overlap(box, text.box)) > 0
-            and (place in judged.causes.looks or judged.base.boxes.get(place) != box)
+            and (
+                place in judged.causes.looks
+                or base.boxes.get(place) != box
+                or layout.grounds[place] is None
+                or base.grounds.get(place) != layout.grounds[place]
+            )
         )
 
     def _draw_grounds(self) -> None:

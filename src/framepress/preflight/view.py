@@ -29,8 +29,12 @@ class RowView(Protocol):
         """Lay a row out. `size`: CSS pixels of the composition, as far as is known."""
         ...
 
-    def layouts(self, frames: tuple[int, ...]) -> Iterator[tuple[int, Layout]]:
-        """What is seen at these frames, ascending; the row stays at each until the next is asked for."""
+    def layouts(self, frames: tuple[int, ...], *, every_box: bool = False) -> Iterator[tuple[int, Layout]]:
+        """What is seen at these frames, ascending; `picture` shows the one that was given last.
+
+        Args:
+            every_box: boxes that no text lies on too; the row then is at that frame for `evaluate` as well.
+        """
         ...
 
     def picture(self, box: Box | None, scale: float, *, behind: tuple[str, ...] = ()) -> tuple[Pixels, Rect]:

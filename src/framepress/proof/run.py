@@ -77,7 +77,7 @@ class Proofer:
             wanted = replace(gatherer.request(gatherer.default()), at=self.request.at)
             basis = crew.basis(wanted, gatherer.first())
             inspection = self._inspect(crew, basis, gathered)
-            findings = [*gathered.findings, *basis.findings]
+            findings = [*gathered.findings, *inspection.basis.findings]
             for report in inspection.reports:
                 if not report.failed:
                     chooser.add_widths(report.row, report.widths)

@@ -44,6 +44,7 @@ class Crew:
 
     def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
+        self._request: tuple[BasisRequest, Variant] | None = None
 
     def basis(self, request: BasisRequest, first: Variant) -> Basis:
         """The basis; from the first row where the defaults themselves cannot be laid out.
@@ -51,6 +52,7 @@ class Crew:
         Raises:
             FramepressError: neither can.
         """
+        self._request = request, first
         for default in (request.default, first):
             task = BasisTask(replace(request, default=default))
             (answer,) = self._answers([task])
@@ -71,7 +73,10 @@ class Crew:
         try:
             return Inspection(list(self._inspected(basis, rows(), on_done)), basis)
         except _Disagreement as error:
-            # Whatever was laid out in a frame is in doubt now.
+            # Whatever was laid out in a frame is in doubt now, what variables change too.
+            if self._request is not None:
+                request, first = self._request
+                basis = self.basis(replace(request, framed=False), first)
             basis = replace(basis, unframed=str(error))
             return Inspection(list(self._inspected(basis, rows(), on_done)), basis)
 

@@ -23,6 +23,7 @@ PAGE_FILES = (
     "looks.js",
     "layers.js",
     "explain.js",
+    "grounds.js",
     "preflight.js",
     "page.js",
 )

@@ -231,8 +231,8 @@ function meets(box, texts) {
   return texts.some(({ lines }) => lines.some((line) => box.left < line[2] && line[0] < box.right && box.top < line[3] && line[1] < box.bottom));
 }
 
-// Every text and picture that is seen now, and where elements paint boxes that text lies on; with `everyBox` all
-// boxes, which takes half as long again.
+// Every text and picture that is seen now, and what elements paint that text lies on, and where; with `everyBox` all
+// of them, which takes half as long again.
 function layoutFacts(everyBox = false) {
   const elements = allElements();
   facts.places = new Map(elements);
@@ -254,9 +254,11 @@ function layoutFacts(everyBox = false) {
     } else if (style.backgroundImage.includes("url(")) pictures.push(...backgroundFacts(element, place, style));
     seen.push([element, place, style]);
   }
+  const definitions = definitionsNumber();
   for (const [element, place, style] of seen) {
     const box = element.getBoundingClientRect();
-    if ((everyBox || meets(box, texts)) && paintsBox(element, style)) boxes.push([place, box.left, box.top, box.right, box.bottom]);
+    if (!(everyBox || meets(box, texts)) || !paintsBox(element, style)) continue;
+    boxes.push([place, groundNumber(element, style, definitions), box.left, box.top, box.right, box.bottom]);
   }
   const box = page.root?.getBoundingClientRect();
   return { root: box ? [box.left, box.top, box.right, box.bottom] : null, texts, pictures, boxes };
