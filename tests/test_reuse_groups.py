@@ -85,7 +85,8 @@ ACROSS = (
     ),
     numbered(
         "a list",
-        "<ol style='list-style: decimal inside'><li class=near value='{{$N}}'>one</li><li class=far>{{$NAME}}</li></ol>",
+        "<ol style='list-style: decimal inside'>"
+        "<li class=near value='{{$N}}'>one</li><li class=far>{{$NAME}}</li></ol>",
     ),
     numbered(
         "a copy of a drawing",
