@@ -16,8 +16,9 @@ from framepress.browser import BrowserOptions, default_sandbox
 from framepress.composition import load_composition
 from framepress.fontconfig import write_fontconfig
 from framepress.poster import decode_rgb
-from framepress.renderer import Renderer, RowTask
+from framepress.renderer import Renderer
 from framepress.results import RowResult
+from framepress.row_task import RowTask
 from framepress.settings import RenderSettings, RunLimits
 from framepress.store import FolderStore
 

@@ -23,9 +23,10 @@ from framepress.cache import Cache
 from framepress.composite import Canvas, blend, packed, read_overlay
 from framepress.encode import EncoderSettings, GopEncoder, gop_ranges, nal_units, parameter_sets
 from framepress.layered import LayerFrame, OverlayPng
+from framepress.loaded_plan import Compositor, LoadedPlan, PlannedFrames
 from framepress.pictures import PictureReader
 from framepress.plan import Plan
-from framepress.planned import Compositor, LoadedPlan, PlannedFrames, writer_for
+from framepress.planned import writer_for
 from framepress.plate import PlateWriter
 from framepress.rects import Rect
 from framepress.settings import Preset

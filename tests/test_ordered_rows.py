@@ -19,8 +19,9 @@ from framepress.errors import FramepressError, PageError, PlanWrong
 from framepress.ordered_rows import OrderedRows
 from framepress.orders import OrderedCell, SurveyOrder
 from framepress.plan import Plan, group_digest
-from framepress.renderer import Renderer, RowTask
+from framepress.renderer import Renderer
 from framepress.results import RowResult
+from framepress.row_task import RowTask
 from framepress.samples import Sample
 from framepress.survey_bench import NoPlan
 from framepress.tasks import PlanGivenUp

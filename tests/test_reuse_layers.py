@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from dangers import NAMES, SUN, Danger, values
-from framepress import composite, planned
+from framepress import composite, overlay_reader
 from framepress.agreement import compare
 from framepress.cache import Cache
 from framepress.layer_pieces import LAYER, pack_layer, unpack_layer
 from framepress.layered import OverlayPng
-from framepress.planned import OverlayReader
+from framepress.overlay_reader import OverlayReader
 from framepress.rects import Rect
 from lists import Press
 from stage import browser_options
@@ -172,7 +172,7 @@ def test_parts_that_change_for_long_are_decoded_once_each(monkeypatch: pytest.Mo
         count += 1
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(planned, "read_overlay", counted)
+    monkeypatch.setattr(overlay_reader, "read_overlay", counted)
     reader = OverlayReader(48, 16)
     long, other = chain(50), chain(50, at=32)
     for frame in zip(long, other, strict=True):

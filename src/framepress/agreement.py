@@ -45,13 +45,19 @@ def compare(one: NDArray[np.uint8], other: NDArray[np.uint8], width: int, height
     """
     if np.array_equal(one, other):
         return Agreement(math.inf, 0, None)
-    off = np.abs(one.astype(np.int16) - other.astype(np.int16))
-    mean_square = float(np.square(off, dtype=np.int32).mean())
+    # In bytes, and in floats for the sum: a third of the time that 16-bit and 32-bit integers take.
+    off = np.maximum(one, other)
+    off -= np.minimum(one, other)
+    samples = off.astype(np.float32)
+    mean_square = float(np.dot(samples, samples)) / samples.size
     psnr = 10 * math.log10(255**2 / mean_square)
     # Limited range has 219 steps of luma and 224 of chroma for 255 of RGB.
     mask = off[: width * height].reshape(height, width) > OFF_MAX * 219 // 255
     chroma = off[width * height :].reshape(2, height // 2, width // 2).max(axis=0) > OFF_MAX * 224 // 255
-    mask |= chroma.repeat(2, axis=0).repeat(2, axis=1)
+    if chroma.any():
+        mask |= chroma.repeat(2, axis=0).repeat(2, axis=1)
+    elif not mask.any():
+        return Agreement(psnr, 0, None)
     area, at = largest_area(mask)
     return Agreement(psnr, area, at)
 

@@ -5,17 +5,14 @@ encoded.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from framepress.band_canvas import BandCanvas, StillLines
 from framepress.band_encode import BandEncoder, Slices
 from framepress.band_layout import Band
 from framepress.composite import Overlay
 from framepress.encode import EncoderSettings
+from framepress.loaded_plan import LoadedPlan
 from framepress.rects import Rect
-
-if TYPE_CHECKING:
-    from framepress.planned import LoadedPlan
 
 
 class Desk:

@@ -11,32 +11,24 @@ from __future__ import annotations
 import hashlib
 import struct
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from framepress.band_desk import Desk, reaches
 from framepress.band_encode import Slices, still_slices
 from framepress.band_layout import MARGIN, MB, Band, Layout, whole
-from framepress.band_pieces import band_key, pack_band, unpack_band
+from framepress.band_pieces import SEEN_MAX, band_key, pack_band, unpack_band
 from framepress.cache import Cache
 from framepress.composite import Overlay
 from framepress.encode import EncoderSettings, parameter_sets
 from framepress.errors import CacheFault
 from framepress.join import access_unit
 from framepress.layered import LayerFrame, OverlayPng
+from framepress.loaded_plan import Compositor, LoadedPlan, PlannedFrames
 from framepress.pictures import frame_summary
 from framepress.streams import Segment
-
-if TYPE_CHECKING:
-    from framepress.planned import Compositor, LoadedPlan, PlannedFrames
-
-#: Keys of personal bands that a worker remembers. What comes a second time is kept in the cache; what comes
-#: once, as nearly all of them do, is not written at all.
-SEEN_MAX = 10_000
-
 
 #: Frames behind a range that the encoder is shown and whose pictures are dropped: it gives the last pictures
 #: that it sees fewer bits, because nothing refers to them. 4 dB were lost there without, and x264 looks 10
@@ -46,21 +38,6 @@ FRAMES_AHEAD = 10
 
 class LeavesBand(Exception):
     """Something personal reaches beyond its band, or nearly so."""
-
-
-class SeenBands:
-    """Keys of bands that were encoded here before."""
-
-    def __init__(self) -> None:
-        self._keys: OrderedDict[str, None] = OrderedDict()
-
-    def again(self, key: str) -> bool:
-        """Whether it has been asked for before."""
-        known = key in self._keys
-        self._keys[key] = None
-        if len(self._keys) > SEEN_MAX:
-            self._keys.popitem(last=False)
-        return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from framepress.explanation import ExplainedGroup, Explanation
 from framepress.group import Group
 from framepress.groups import Groups
 from framepress.ledger_rows import LedgerRow
+from framepress.loaded_plan import LoadedPlan
 from framepress.machine import read_machine
 from framepress.plan import Plan
-from framepress.planned import LoadedPlan
 from framepress.survey_bench import NoPlan
 
 #: Distinct values of a variable that are counted.

@@ -16,7 +16,8 @@ from framepress.errors import PlanWrong, RowFailure
 from framepress.explain import Measured
 from framepress.plan import Plan
 from framepress.provenance import Reuse
-from framepress.renderer import Renderer, RowTask
+from framepress.renderer import Renderer
+from framepress.row_task import RowTask
 from framepress.shelf import void
 from framepress.store import FolderStore
 from framepress.survey_bench import NoPlan

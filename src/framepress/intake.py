@@ -35,8 +35,8 @@ from framepress.queue.base import BODY_BYTES_MAX, Lease
 from framepress.references import is_remote
 from framepress.remote_files import remote_path
 from framepress.remote_source import Known
-from framepress.renderer import RowTask
 from framepress.results import RowResult
+from framepress.row_task import RowTask
 from framepress.settings import RenderSettings, RunLimits
 from framepress.store import Store
 from framepress.stores import open_store

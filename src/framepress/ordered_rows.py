@@ -28,8 +28,9 @@ from framepress.errors import CacheFault, EnvironmentFault, FramepressError, Pla
 from framepress.group import Group
 from framepress.orders import SurveyOrder
 from framepress.plan import Plan, group_digest
-from framepress.renderer import Renderer, RowTask
+from framepress.renderer import Renderer
 from framepress.results import RowResult
+from framepress.row_task import RowTask
 from framepress.shelf import void
 from framepress.tasks import PlanGivenUp, Surveyed, SurveyTask
 from framepress.variants import Variant

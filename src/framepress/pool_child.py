@@ -28,8 +28,9 @@ from framepress.ordered_rows import OrderedRows, do_survey
 from framepress.preflight.bench import PreflightBench
 from framepress.preflight.tasks import BasisTask, InspectTask, ShotTask
 from framepress.provenance import Demands
-from framepress.renderer import Renderer, RowTask
+from framepress.renderer import Renderer
 from framepress.results import RowResult
+from framepress.row_task import RowTask
 from framepress.stores import open_store
 from framepress.tasks import (
     Beat,

@@ -11,51 +11,38 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal, cast
 
-from framepress import audio, picture_files, variants
+from framepress import variants
 from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder
 from framepress.cache import Cache
 from framepress.capture import CapturedFrame, capture_frames
 from framepress.clip import Artifact, Clip, assemble
-from framepress.composition import Composition, Document, frame_count, scaled_size
-from framepress.declarations import FORMAT_NAME, LOCALE_NAME, is_own_name
-from framepress.encode import EncoderSettings, gop_frame_count
-from framepress.errors import AssetError, BrowserCrash, CompositionError, FrameTimeout, PlanMisfit, PlanWrong
+from framepress.composition import Composition
+from framepress.errors import BrowserCrash, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
 from framepress.layer_pieces import CachedLayers, layer_facts
-from framepress.moving_pictures import MovingPictures
-from framepress.orders import SurveyOrder
-from framepress.page import Page, PageContent, PageInfo
-from framepress.page_facts import AudioElement, VideoElement
-from framepress.page_videos import PageVideos
+from framepress.loaded_plan import LoadedPlan
+from framepress.page_contents import PageContents
 from framepress.plan import Plan
-from framepress.planned import LoadedPlan, check_rest, encode_planned
-from framepress.provenance import Demands, Reuse
-from framepress.references import is_remote, relative_path
-from framepress.remote_addresses import canonical_address
-from framepress.remote_files import remote_path
+from framepress.planned import encode_planned
+from framepress.provenance import Reuse
+from framepress.rest_check import check_rest
 from framepress.results import RowResult, Seconds
+from framepress.row_sound import SoundTracks
+from framepress.row_task import RowTask
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
-from framepress.site import Served, Site
-from framepress.sound_pieces import find_sound, keep_sound, sound_key
-from framepress.store import ANY_WILL_DO, Store
+from framepress.store import Store
 from framepress.streams import AudioTrack
 from framepress.survey import Survey
 from framepress.survey_bench import NoPlan, Workbench, keep_plain_frames
-from framepress.video_frames import VideoFile, VideoFiles
 from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
-
-#: Finished sound tracks kept per worker; lists rarely have more than one.
-SOUND_TRACKS_MAX = 4
 
 #: How often a survey is begun anew after its browser failed.
 SURVEY_TRIES = 3
@@ -63,58 +50,8 @@ SURVEY_TRIES = 3
 #: How the plain path's files are described in their provenance.
 PLAIN: Mapping[str, object] = {"path": "plain"}
 
-#: Rule of a composition whose root does not answer to size, though it says so.
-FIXED = "format-fixed"
-
-#: Pixels of the page's root in its layout, whatever moves or scales it.
-_ROOT_SIZE = (
-    "(root => [root.offsetWidth, root.offsetHeight])(document.querySelector('[data-width][data-height]'))"
-)
-
 #: Called with the frames that are done and the frames in all.
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class RowTask:
-    """What a worker is told about one row.
-
-    Attributes:
-        variant: its values.
-        row_key: see `keys.row_key`.
-        out: name in the store.
-        poster: None: no poster is wanted.
-        stored_bytes: size of the clip if it is stored and only its poster is missing; None: it is not.
-        plan: plan key of the row's group, and the digest of its plan; None: it is rendered plain, and
-            `plain_because` says why.
-        reuse: how far reuse may go.
-        stays: what a clip of the same row must be that somebody else has published meanwhile; None: it is
-            replaced whatever it is.
-        order: the group that the row belongs to, if whoever gives the task does not know of its plan; see
-            `ordered_rows`.
-        captured_anew: capture its personal layer although it may be known, to see what that costs.
-    """
-
-    variant: variants.Variant
-    row_key: str
-    out: str
-    row: int | None = None
-    id: str = ""
-    attempt: int = 1
-    poster: WantedPoster | None = None
-    stored_bytes: int | None = None
-    plan: str | None = None
-    plan_digest: str | None = None
-    plain_because: str | None = None
-    reuse: Reuse = "off"
-    stays: Demands | None = ANY_WILL_DO
-    order: SurveyOrder | None = None
-    captured_anew: bool = False
-
-    @property
-    def format(self) -> str | None:
-        """In which the row is rendered; None: as composed."""
-        return self.variant.values.get(FORMAT_NAME)
 
 
 @dataclass(frozen=True)
@@ -168,37 +105,15 @@ class Renderer:
         self._capture = browser_options.capture
         self.warm = WarmPage(browser_options, limits)
         self._shelf = Shelf(pieces, composition.digest, settings) if pieces is not None else None
-        self._sounds: OrderedDict[Hashable, AudioTrack] = OrderedDict()
-        self._video_files = VideoFiles()
-        self._moving = MovingPictures()
-        self._site = Site(
-            composition.folder,
-            composition.path.relative_to(composition.folder).as_posix(),
-            f"c{composition.digest[:16]}",
-            frozenset(composition.files),
-            remote,
-        )
+        self._sounds = SoundTracks(pieces)
+        self.contents = PageContents(composition, settings, remote)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-work-"))
 
     def close(self) -> None:
         """End the browser and remove temporary files."""
         self.warm.drop()
-        self._video_files.close()
+        self.contents.close()
         remove_folder(self.folder)
-
-    def served(self, path: str, digest: str) -> Served | None:
-        """A file that a row refers to (`Variant.files`), as its page gets it; None: it is gone."""
-        return self._site.read_remote(digest) if is_remote(path) else self._site.read(path)
-
-    def picture_size(self, url: str, variant: variants.Variant) -> tuple[int, int] | None:
-        """Pixels of a picture that a row's page shows, by its full address; None: they cannot be told."""
-        path = self._site.path_of(url)
-        canonical = canonical_address(url) or ""
-        if path is not None:
-            served = self._site.read(path)
-        else:
-            served = self._site.read_remote(variant.files[canonical]) if canonical in variant.files else None
-        return picture_files.picture_size(served.body) if served is not None else None
 
     # ---- a whole row ----------------------------------------------------------------------------
 
@@ -410,109 +325,12 @@ class Renderer:
             picture: pixels that the page is drawn with, where its layout is all that is wanted; None: the
                 clip's.
         """
-        document, content = self.content_of(variant, picture=picture)
+        document, content = self.contents.of(variant, picture=picture)
         with self.warm.guard() as page:
             info = page.open(content)
             if self.composition.of(variant.values).fills:
-                self._check_filled(page, document)
-        return self.clip_of(document, info)
-
-    def content_of(
-        self, variant: variants.Variant, *, picture: tuple[int, int] | None = None
-    ) -> tuple[Document, PageContent]:
-        """A variant's document, and what a page is given to load it; see `open`."""
-        locale = variant.values.get(LOCALE_NAME, self.settings.locale)
-        document = self.composition.instantiate(variant.values, locale=locale)
-        document = replace(document, audio=tuple(self._here(one, variant) for one in document.audio))
-        width, height = scaled_size(document.width, document.height, self.settings.scale)
-        html, moving = self._moving.placed(
-            document.html, self.composition.name, lambda address: self._picture_file(address, variant)
-        )
-        return document, PageContent(
-            site=self._site,
-            html=html,
-            width=document.width,
-            height=document.height,
-            output_size=picture or (width, height),
-            epoch_ms=_epoch_ms(self.settings.now),
-            seed=document.seed or self.composition.digest,
-            locale=locale,
-            timezone=self.settings.timezone,
-            values={name: value for name, value in variant.values.items() if not is_own_name(name)},
-            remote={path: digest for path, digest in variant.files.items() if is_remote(path)},
-            videos=self._videos_of(document, variant),
-            moving=moving,
-        )
-
-    def clip_of(self, document: Document, info: PageInfo) -> Clip:
-        """Size, rate and length of a document whose page is ready."""
-        width, height = scaled_size(document.width, document.height, self.settings.scale)
-        fps = self.settings.fps or document.fps or variants.FPS_DEFAULT
-        encoder = EncoderSettings(
-            width=width,
-            height=height,
-            fps=fps,
-            crf=self.settings.crf,
-            preset=self.settings.preset,
-            gop_frames=gop_frame_count(fps),
-        )
-        duration = self._duration(document, info)
-        return Clip(document, encoder, fps, frame_count(duration, fps))
-
-    def _check_filled(self, page: Page, document: Document) -> None:
-        """The root answers to the size of the format, as its `data-format` says."""
-        found = page.evaluate(_ROOT_SIZE)
-        if found != [document.width, document.height]:
-            raise CompositionError(
-                f"{self.composition.name}: the root is {found[0]}x{found[1]} in a picture of "
-                f"{document.width}x{document.height}, though its data-format names that format. Let its CSS "
-                "answer to size (width: 100vw, height: 100vh), or give the format a root of its own.",
-                rule=FIXED,
-            )
-
-    def _picture_file(self, address: str, variant: variants.Variant) -> tuple[bytes, str] | None:
-        """What an `<img>` names; None: the page will say what is wrong with it."""
-        if is_remote(address):
-            digest = variant.files.get(canonical_address(address) or "")
-            served = self._site.read_remote(digest) if digest is not None else None
-        else:
-            try:
-                relative = relative_path(address, "")
-            except ValueError:
-                return None
-            served = self._site.read(relative) if relative is not None else None
-        return (served.body, served.content_type) if served is not None else None
-
-    def _here(self, sound: AudioElement, variant: variants.Variant) -> AudioElement:
-        """A sound whose file, if it is another host's, is named by where it lies on this disk."""
-        return replace(sound, src=str(self._media_file(sound.src, variant, sound.place)))
-
-    def _media_file(self, src: str, variant: variants.Variant, place: str) -> Path:
-        """The file of a sound or video.
-
-        Raises:
-            AssetError: it is another host's, and not here.
-        """
-        if not is_remote(src):
-            return self.composition.folder / src
-        digest, folder = variant.files.get(canonical_address(src) or src), self._site.remote
-        if digest is None or folder is None:
-            raise AssetError(
-                f"{place}: the file that this row names on another host is not here. Allow the host with "
-                "--allow-host.",
-                rule="remote-host",
-            )
-        return remote_path(folder, digest)
-
-    def _videos_of(self, document: Document, variant: variants.Variant) -> PageVideos:
-        """The videos of a page, each opened once to see that it is whole."""
-
-        def source(video: VideoElement) -> VideoFile:
-            return self._video_files.get(self._media_file(video.src, variant, video.place), video.place)
-
-        for video in document.videos:
-            source(video)
-        return PageVideos(document.videos, source)
+                self.contents.check_filled(page, document)
+        return self.contents.clip_of(document, info)
 
     def encode(
         self,
@@ -546,53 +364,8 @@ class Renderer:
         return png
 
     def sound(self, clip: Clip, *, format_: str | None = None) -> AudioTrack | None:
-        """The sound track of a clip, made once per distinct input.
-
-        Args:
-            format_: of the clip; other formats of the row, in any worker, then find the track in the cache.
-        """
-        if not clip.document.audio:
-            return None
-        specs = [
-            audio.AudioSpec(
-                path=Path(element.src),
-                start=element.start,
-                end=element.end,
-                volume=element.volume,
-                muted=element.muted,
-                speed=element.speed,
-                trim_start=element.trim_start,
-                loop=element.loop,
-                place=element.place,
-            )
-            for element in clip.document.audio
-            if not element.of_video or audio.has_sound(Path(element.src))
-        ]
-        duration = clip.frame_count / clip.fps
-        key = (duration, *((spec, _version(spec.path)) for spec in specs))
-        if key not in self._sounds:
-            track = self._mixed(specs, duration, shared=format_ is not None)
-            if track is None:
-                return None
-            self._sounds[key] = track
-            if len(self._sounds) > SOUND_TRACKS_MAX:
-                self._sounds.popitem(last=False)
-        self._sounds.move_to_end(key)
-        return self._sounds[key]
-
-    def _mixed(
-        self, specs: Sequence[audio.AudioSpec], duration: Fraction, *, shared: bool
-    ) -> AudioTrack | None:
-        cache = self._shelf.cache if shared and self._shelf is not None else None
-        key = sound_key(specs, duration, self.environment) if cache is not None else ""
-        found = find_sound(cache, key) if cache is not None else None
-        if found is not None:
-            return found
-        pcm = audio.mix_audio(specs, duration)
-        track = audio.encode_audio(pcm) if pcm is not None else None
-        if cache is not None and track is not None:
-            keep_sound(cache, key, track)
-        return track
+        """The sound track of a clip, made once per distinct input; see `SoundTracks.track`."""
+        return self._sounds.track(clip, self.environment, format_=format_)
 
     def assemble(
         self,
@@ -658,29 +431,6 @@ class Renderer:
         assert png is not None
         return task.poster.publish(store, task.out, png)
 
-    def _duration(self, document: Document, info: PageInfo) -> Fraction:
-        if document.duration is not None and document.duration_from == "root":
-            return document.duration
-        # Milliseconds are finer than any frame; the float of the page carries noise below that.
-        duration = max(document.duration or Fraction(0), Fraction(round(info.end_s * 1000), 1000))
-        if duration <= 0:
-            raise CompositionError(
-                f"{self.composition.path.name}: no duration. The root has no data-duration, and there is no "
-                'timed element, timeline or finite animation to take it from. Add data-duration="6" to the '
-                "root (seconds).",
-                rule="no-duration",
-            )
-        return duration
-
-
-def _version(path: Path) -> tuple[int, int]:
-    """Changes when the file does; a row's sound may be replaced while a worker lives."""
-    try:
-        facts = path.stat()
-    except OSError:
-        return (0, 0)
-    return (facts.st_mtime_ns, facts.st_size)
-
 
 def _poster_keeper(
     clip: Clip, poster: WantedPoster | None, kept: list[CapturedFrame]
@@ -694,13 +444,6 @@ def _poster_keeper(
             kept[:] = [frame]
 
     return keep
-
-
-def _epoch_ms(now: str) -> int:
-    moment = datetime.fromisoformat(now)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
 
 
 def _rounded(seconds: float) -> float:

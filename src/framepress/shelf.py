@@ -16,8 +16,8 @@ from dataclasses import asdict
 from framepress import keys
 from framepress.cache import Cache
 from framepress.errors import CacheFault
+from framepress.loaded_plan import LoadedPlan
 from framepress.plan import Plan, group_digest, plan_key
-from framepress.planned import LoadedPlan
 from framepress.settings import RenderSettings
 from framepress.survey_bench import NoPlan
 

@@ -28,8 +28,9 @@ from framepress.output_formats import parse_format
 from framepress.pool import WorkerPool
 from framepress.provenance import Demands
 from framepress.remote_files import RemoteFiles, RemoteOptions
-from framepress.renderer import Renderer, RowTask
+from framepress.renderer import Renderer
 from framepress.results import RowResult, Seconds
+from framepress.row_task import RowTask
 from framepress.settings import RenderSettings, RunLimits
 from framepress.store import ANY_WILL_DO, FolderStore
 from framepress.tasks import (

@@ -26,10 +26,11 @@ from framepress.agreement import Agreement, compare
 from framepress.capture import capture_frames
 from framepress.composite import packed
 from framepress.errors import CacheFault, PlanMisfit
+from framepress.loaded_plan import Compositor, InkOutside, LoadedPlan
 from framepress.pictures import PictureReader
 from framepress.plan import Check, Plan, check_frames, group_digest, spans
-from framepress.planned import Compositor, InkOutside, LoadedPlan, look_at_rest
 from framepress.plate import Plate, PlateWriter
+from framepress.rest_check import look_at_rest
 from framepress.survey_bands import BandSurvey
 from framepress.survey_bench import (
     NoPlan,

@@ -21,7 +21,7 @@ from framepress.cache import Cache
 from framepress.composite import packed
 from framepress.encode import EncoderSettings, GopEncoder
 from framepress.layered import LayerFrame
-from framepress.planned import Compositor, LoadedPlan, PlannedFrames
+from framepress.loaded_plan import Compositor, LoadedPlan, PlannedFrames
 from framepress.rects import Rect
 from framepress.streams import Segment
 

@@ -14,8 +14,8 @@ from framepress.looks import (
     is_inside,
     personal_places,
 )
+from framepress.overlay_reader import OverlayReader
 from framepress.pictures import PictureReader
-from framepress.planned import OverlayReader
 from framepress.plate import Packed
 from framepress.survey_bench import Refused
 from framepress.survey_looks import VERIFIED, LooksSurvey, trial_frames

@@ -12,8 +12,8 @@ from framepress.clip import Clip
 from framepress.errors import FramepressError
 from framepress.frames_to_segments import EncodedFrames
 from framepress.preflight.tasks import PreflightReply, PreflightTask
-from framepress.renderer import RowTask
 from framepress.results import RowResult
+from framepress.row_task import RowTask
 from framepress.settings import RenderSettings, RunLimits
 from framepress.survey_bench import NoPlan
 from framepress.variants import Variant

@@ -137,7 +137,7 @@ class FramedPage:
 
     def _picture_size(self, url: str) -> tuple[int, int] | None:
         assert self._variant is not None
-        return self._renderer.picture_size(url, self._variant)
+        return self._renderer.contents.picture_size(url, self._variant)
 
     # ---- inside ---------------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class FramedPage:
 
     def _open(self, page: Page, variant: Variant, size: tuple[int, int]) -> Clip:
         self._variant, self._ahead = variant, {}
-        document, content = self._renderer.content_of(variant, picture=self._picture(size))
+        document, content = self._renderer.contents.of(variant, picture=self._picture(size))
         if (document.width, document.height) != size or content.videos.videos:
             raise NotFramed("size")
         world = (size, content.locale, content.seed, content.epoch_ms)
@@ -169,7 +169,9 @@ class FramedPage:
         html = silenced(document, content.html) if self._silent else content.html
         self._get_ready(page, self._write(page, html))
         info = self._begin(page)
-        self.clip = self._renderer.clip_of(document, PageInfo(float(info["endS"]), int(info["media"])))
+        self.clip = self._renderer.contents.clip_of(
+            document, PageInfo(float(info["endS"]), int(info["media"]))
+        )
         return self.clip
 
     def _write(self, page: Page, html: str) -> dict[str, Any]:

@@ -121,7 +121,7 @@ class Inspector:
 
     def _is_broken(self, path: str, digest: str) -> bool:
         if digest not in self._broken:
-            served = self._renderer.served(path, digest)
+            served = self._renderer.contents.served(path, digest)
             self._broken[digest] = served is not None and served.broken
         return self._broken[digest]
 

@@ -81,7 +81,7 @@ class SmallPage:
 
     def _picture_size(self, url: str) -> tuple[int, int] | None:
         assert self._variant is not None
-        return self._renderer.picture_size(url, self._variant)
+        return self._renderer.contents.picture_size(url, self._variant)
 
     def seek(self, frame: int) -> None:
         """Go to a frame, through every one before it if the page asks for that; only forward then."""

@@ -21,7 +21,7 @@ from framepress.proof.drawings import Drawings
 from framepress.proof.found import Proof, ProofRequest, ShownRow
 from framepress.proof.gather import Gathered, Gatherer
 from framepress.proof.work import Crew, Inspection
-from framepress.renderer import RowTask
+from framepress.row_task import RowTask
 from framepress.rows import list_name
 from framepress.variants import Variant
 

@@ -11,8 +11,8 @@ from framepress.pool import Answer, WorkerPool
 from framepress.preflight.basis import Basis, BasisRequest
 from framepress.preflight.rules import RowReport, finding
 from framepress.preflight.tasks import BasisTask, Inspected, InspectTask, Shots, ShotTask
-from framepress.renderer import RowTask
 from framepress.results import RowResult
+from framepress.row_task import RowTask
 from framepress.tasks import Failed, Task
 from framepress.variants import Variant
 

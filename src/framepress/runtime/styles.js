@@ -127,6 +127,12 @@ function forgetBelow(target) {
 const nativeRules = Object.getOwnPropertyDescriptor(CSSStyleSheet.prototype, "cssRules").get;
 
 function watchRules() {
+  // Its rules come at some later time.
+  const replaceRules = CSSStyleSheet.prototype.replace;
+  replace(CSSStyleSheet.prototype, "replace", function changed(text) {
+    kept.edited = true;
+    return replaceRules.call(this, text);
+  });
   for (const name of ["cssRules", "rules"]) {
     replaceGetter(CSSStyleSheet.prototype, name, function rules() {
       kept.edited = true;
@@ -162,7 +168,17 @@ function sheetsText() {
     const rules = rulesOf(sheet);
     if (rules === null) return null;
     if (!kept.numbers.has(sheet)) kept.numbers.set(sheet, kept.count += 1);
-    text += `${kept.numbers.get(sheet)} ${rules.length} ${sheet.disabled} ${sheet.media.mediaText};`;
+    text += `${kept.numbers.get(sheet)} ${rules.length} ${sheet.disabled} ${sheet.media.mediaText} ${importsText(rules)};`;
+  }
+  return text;
+}
+
+// How much has come of the sheets that a sheet imports; they stand in front.
+function importsText(rules) {
+  let text = "";
+  for (const rule of rules) {
+    if (rule instanceof CSSImportRule) text += `${rule.styleSheet ? rulesOf(rule.styleSheet)?.length : "-"} `;
+    else if (!(rule instanceof CSSLayerStatementRule)) break;
   }
   return text;
 }

@@ -1,0 +1,54 @@
+"""What a worker is told about one row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from framepress import variants
+from framepress.declarations import FORMAT_NAME
+from framepress.orders import SurveyOrder
+from framepress.provenance import Demands, Reuse
+from framepress.store import ANY_WILL_DO
+from framepress.wanted_poster import WantedPoster
+
+
+@dataclass(frozen=True)
+class RowTask:
+    """What a worker is told about one row.
+
+    Attributes:
+        variant: its values.
+        row_key: see `keys.row_key`.
+        out: name in the store.
+        poster: None: no poster is wanted.
+        stored_bytes: size of the clip if it is stored and only its poster is missing; None: it is not.
+        plan: plan key of the row's group, and the digest of its plan; None: it is rendered plain, and
+            `plain_because` says why.
+        reuse: how far reuse may go.
+        stays: what a clip of the same row must be that somebody else has published meanwhile; None: it is
+            replaced whatever it is.
+        order: the group that the row belongs to, if whoever gives the task does not know of its plan; see
+            `ordered_rows`.
+        captured_anew: capture its personal layer although it may be known, to see what that costs.
+    """
+
+    variant: variants.Variant
+    row_key: str
+    out: str
+    row: int | None = None
+    id: str = ""
+    attempt: int = 1
+    poster: WantedPoster | None = None
+    stored_bytes: int | None = None
+    plan: str | None = None
+    plan_digest: str | None = None
+    plain_because: str | None = None
+    reuse: Reuse = "off"
+    stays: Demands | None = ANY_WILL_DO
+    order: SurveyOrder | None = None
+    captured_anew: bool = False
+
+    @property
+    def format(self) -> str | None:
+        """In which the row is rendered; None: as composed."""
+        return self.variant.values.get(FORMAT_NAME)
