@@ -294,18 +294,25 @@ def test_no_name_is_looked_up(
 ) -> None:
     script = runtime.script
     monkeypatch.setattr(runtime, "script", lambda *a, **b: script(*a, **b).replace("closeDoors();", ""))
-    ours, theirs = tmp_path / "ours.json", tmp_path / "theirs.json"
+    ours = tmp_path / "ours.json"
     with walled(browser_path, f"--log-net-log={ours}") as browser:
         play(bare_page(browser), content(tmp_path, _NAMES))
         page = bare_page(browser)
         play(page, content(tmp_path, _NAMES.replace("<img src='http://image.looked-up.test/'>", "")))
         page.evaluate("window.attempt.then(() => 0)")
     host.files["/page.html"] = content(tmp_path, _NAMES).html.encode()
-    control = OpenBrowser(browser_path, monkeypatch, f"--log-net-log={theirs}")
-    control.open(f"http://127.0.0.1:{host.port}/page.html")
-    control.evaluate("window.attempt.then(() => 0)")
-    control.browser.close()
-    assert names_asked_of_the_system(theirs) >= {"http://image.looked-up.test", "http://fetch.looked-up.test"}
+    asked: set[str] = set()
+    # A browser that is closed on a loaded machine does not always write its last words.
+    for number in range(3):
+        theirs = tmp_path / f"theirs-{number}.json"
+        control = OpenBrowser(browser_path, monkeypatch, f"--log-net-log={theirs}")
+        control.open(f"http://127.0.0.1:{host.port}/page.html")
+        control.evaluate("window.attempt.then(() => 0)")
+        control.browser.close()
+        asked |= names_asked_of_the_system(theirs)
+        if len(asked) > 1:
+            break
+    assert asked >= {"http://image.looked-up.test", "http://fetch.looked-up.test"}
     assert names_asked_of_the_system(ours) == set()
 
 
