@@ -120,11 +120,12 @@ def seen(
     Args:
         view: how it is looked at (size, scale, margins).
     """
+    facts: dict[str, object] = {"group": list(group)}
     numbered = any(state.marks[root] & MARK_NUMBERED for state in states for root in group)
     if numbered or not all(sources.alone[root] for root in group):
         # Something in it refers to other elements, so all of them count.
         group = range(len(places))
-    facts: dict[str, object] = {
+    facts |= {
         "personal": [places[root] for root in group],
         "view": [*view, fps],
         "sources": [sources.common, *(sources.roots[root] for root in group)],

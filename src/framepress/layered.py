@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -82,18 +82,21 @@ class LayerMemory(Protocol):
         """Note them."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Group:
     """Personal elements that are captured together.
 
     Attributes:
         key: of what is captured of them; None: it is not kept.
-        overlays: of every frame, as far as they are known.
+        known: their overlays at every frame, if they were captured before.
+        captured: the same as far as they are captured now, if there is a key; else they pass, and a long clip
+            takes no more memory than a short one.
     """
 
     roots: tuple[int, ...]
     key: str | None
-    overlays: list[tuple[OverlayPng, ...]]
+    known: list[tuple[OverlayPng, ...]] | None
+    captured: list[tuple[OverlayPng, ...]] = field(default_factory=list)
 
 
 class PersonalLayer:
@@ -139,27 +142,31 @@ class PersonalLayer:
         states = self._watch(indices, fps)
         memory = self._memory
         found = [self._group(roots, states, fps) for roots in groups(states)]
-        missing = [group for group in found if not group.overlays]
+        missing = [group for group in found if group.known is None]
         for window in windows(states):
-            captured = self._window(window, missing, fps)
+            fresh, counts = self._window(window, missing, fps)
             self._last = window[-1]
-            for state, count in zip(window, captured, strict=True):
-                at = state.index - states[0].index
-                shown = tuple(overlay for group in found for overlay in group.overlays[at])
-                yield LayerFrame(state.index, shown, count, state.rest)
+            first = window[0].index - states[0].index
+            shown = [
+                fresh[group.roots] if group.known is None else group.known[first : first + len(window)]
+                for group in found
+            ]
+            for at, (state, count) in enumerate(zip(window, counts, strict=True)):
+                overlays = tuple(overlay for group in shown for overlay in group[at])
+                yield LayerFrame(state.index, overlays, count, state.rest)
         for group in missing:
             if memory is not None and group.key is not None:
-                memory.keep(group.key, group.overlays)
+                memory.keep(group.key, group.captured)
 
     def _group(self, roots: tuple[int, ...], states: Sequence[LayerState], fps: Fraction) -> _Group:
         memory, sources = self._memory, self._sources
         if memory is None or sources is None:
-            return _Group(roots, None, [])
+            return _Group(roots, None, None)
         view = [*self._size, repr(self._scale), self._margin, self._patches]
         facts, pictured = seen(roots, states, sources, self._personal, view, fps)
-        key = memory.key(facts | {"group": list(roots)}, pictured=pictured)
+        key = memory.key(facts, pictured=pictured)
         known = memory.find(key)
-        return _Group(roots, key, known if known is not None and len(known) == len(states) else [])
+        return _Group(roots, key, known if known is not None and len(known) == len(states) else None)
 
     # ---- first: what there is -------------------------------------------------------------------
 
@@ -203,25 +210,30 @@ class PersonalLayer:
 
     # ---- then: how it looks ---------------------------------------------------------------------
 
-    def _window(self, states: Sequence[LayerState], missing: Sequence[_Group], fps: Fraction) -> list[int]:
-        """Capture the groups that are missing; returns how many parts had to be for each frame."""
-        wanted = {root: group for group in missing for root in group.roots}
+    def _window(
+        self, states: Sequence[LayerState], missing: Sequence[_Group], fps: Fraction
+    ) -> tuple[dict[tuple[int, ...], list[tuple[OverlayPng, ...]]], list[int]]:
+        """Capture groups: the overlays of each at every frame, and how many parts were captured for it."""
+        wanted = {root: group.roots for group in missing for root in group.roots}
         parts = overlapping(
             [rect if root in wanted else None for root, rect in enumerate(root_rects(states))]
         )
         kept = {part.roots: self._overlays[part.roots] for part in parts if part.roots in self._overlays}
         self._overlays = kept
-        shown: list[dict[int, list[OverlayPng]]] = [{} for _ in states]
-        captured = [0] * len(states)
+        shown: dict[tuple[int, ...], list[list[OverlayPng]]] = {
+            group.roots: [[] for _ in states] for group in missing
+        }
+        counts = [0] * len(states)
         for part in parts:
-            group = wanted[part.roots[0]]
-            for at, overlay, fresh in self._part(part, states, fps):
-                shown[at].setdefault(id(group), []).append(overlay)
-                captured[at] += fresh
-        for at in range(len(states)):
-            for group in missing:
-                group.overlays.append(tuple(shown[at].get(id(group), ())))
-        return captured
+            frames = shown[wanted[part.roots[0]]]
+            for at, overlay, is_new in self._part(part, states, fps):
+                frames[at].append(overlay)
+                counts[at] += is_new
+        fresh = {roots: [tuple(overlays) for overlays in frames] for roots, frames in shown.items()}
+        for group in missing:
+            if group.key is not None:
+                group.captured.extend(fresh[group.roots])
+        return fresh, counts
 
     def _part(
         self, part: Cluster, states: Sequence[LayerState], fps: Fraction
