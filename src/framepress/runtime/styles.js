@@ -139,14 +139,9 @@ function watchRules() {
       return nativeRules.call(this);
     });
   }
-  const changing = [[KeyframeEffect.prototype, "setKeyframes"], [AnimationEffect.prototype, "updateTiming"], [CSS, "registerProperty"]];
-  for (const [owner, name] of changing) {
-    const original = owner[name];
-    replace(owner, name, function changed(...parts) {
-      touch();
-      return original.apply(this, parts);
-    });
-  }
+  touchedBy(KeyframeEffect.prototype, "setKeyframes");
+  touchedBy(AnimationEffect.prototype, "updateTiming");
+  touchedBy(CSS, "registerProperty");
 }
 
 // The rules of a sheet, or null if it is another origin's.

@@ -41,14 +41,17 @@ function isReal(record) {
 function watchTouches() {
   touched.observer = new MutationObserver(noteMutations);
   observe(document);
-  for (const name of ["insertRule", "deleteRule", "replaceSync", "replace"]) {
-    const original = CSSStyleSheet.prototype[name];
-    replace(CSSStyleSheet.prototype, name, function changed(...parts) {
-      touch();
-      return original.apply(this, parts);
-    });
-  }
+  for (const name of ["insertRule", "deleteRule", "replaceSync", "replace"]) touchedBy(CSSStyleSheet.prototype, name);
   document.addEventListener("scroll", () => touch(), true);
+}
+
+// A function that changes something which belongs to no element.
+function touchedBy(owner, name) {
+  const original = owner[name];
+  replace(owner, name, function changed(...parts) {
+    touch();
+    return original.apply(this, parts);
+  });
 }
 
 function noteMutations(records) {
