@@ -66,9 +66,7 @@ def may_ask(composition: Composition) -> bool:
     for name, path in composition.files.items():
         if name.endswith(".css"):
             sheets.append(path.read_text("utf-8", errors="replace"))
-    if any(
-        re.search(r"url\(|image-set|@import", _FONT_FACE.sub("", sheet), re.IGNORECASE) for sheet in sheets
-    ):
+    if any(_PAINTS.search(_FONT_FACE.sub("", sheet)) for sheet in sheets):
         return True
     return any(_ASKS.search(script) for script in _all_scripts(composition, page))
 
