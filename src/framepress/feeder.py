@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from framepress.errors import EnvironmentFault, InputError, InternalError, PlanWrong
 from framepress.ledger_rows import LedgerRow
-from framepress.page_contents import FIXED
 from framepress.planner import Planner, Todo
 from framepress.pool import Answer, WorkerPool
 from framepress.results import RowResult
+from framepress.row_page import FIXED
 from framepress.row_task import RowTask
 from framepress.tasks import Failed, OpenTask, PlainFramesTask, SurveyTask, WorkerConfig
 from framepress.variants import Variant

@@ -27,12 +27,12 @@ from framepress.errors import BrowserCrash, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
 from framepress.layer_pieces import CachedLayers, layer_facts
 from framepress.loaded_plan import LoadedPlan
-from framepress.page_contents import PageContents
 from framepress.plan import Plan
 from framepress.planned import encode_planned
 from framepress.provenance import Reuse
 from framepress.rest_check import check_rest
 from framepress.results import RowResult, Seconds
+from framepress.row_page import RowPages
 from framepress.row_sound import SoundTracks
 from framepress.row_task import RowTask
 from framepress.settings import RenderSettings, RunLimits
@@ -106,7 +106,7 @@ class Renderer:
         self.warm = WarmPage(browser_options, limits)
         self._shelf = Shelf(pieces, composition.digest, settings) if pieces is not None else None
         self._sounds = SoundTracks(pieces)
-        self.contents = PageContents(composition, settings, remote)
+        self.contents = RowPages(composition, settings, remote)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-work-"))
 
     def close(self) -> None:

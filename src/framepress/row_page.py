@@ -33,7 +33,7 @@ _ROOT_SIZE = (
 )
 
 
-class PageContents:
+class RowPages:
     """Variants of one composition as pages. Close it, or files of videos stay open.
 
     Args:
