@@ -92,6 +92,38 @@ CHANGES = {
     "an animation": page(
         SEEN, "", "#seen {animation: c 0.6s linear both} @keyframes c {from {color: red} to {color: blue}}"
     ),
+    "a transform of its own": page(SEEN, "seen.style.transform = on ? 'rotate(4deg)' : 'none'"),
+    "more of its own style than a transform": page(
+        SEEN, "seen.style.cssText = on ? 'transform:rotate(4deg);color:red' : 'color:blue;transform:none'"
+    ),
+    "an animation that moves": page(
+        SEEN, "", "#seen {animation: c 0.6s linear both} @keyframes c {from {opacity: 0} to {opacity: 1}}"
+    ),
+    "an animation that moves and colours": page(
+        SEEN,
+        "",
+        "#seen {animation: c 0.6s linear both} @keyframes c {from {opacity: 0.9; color: red} to {opacity: 0.9; color: blue}}",
+    ),
+    "an animation around it that is inherited": page(
+        f"<section id=up style='perspective:400px'>{SEEN}</section>",
+        "",
+        "#seen {opacity: inherit} #up {animation: c 0.6s linear both} @keyframes c {from {opacity: 0} to {opacity: 1}}",
+    ),
+    "an opacity around it that its own style inherits": page(
+        f"<section id=up>{SEEN.replace('style=', 'style=opacity:inherit;')}</section>",
+        "up.style.opacity = on ? '0.4' : '1'",
+    ),
+    "a size in shares of a container": page(
+        '<div style="display:flex;width:150px"><i id=near style="width:90px"></i><section style="flex:1;container-type:inline-size">'
+        '<div id=seen>seen</div></section></div>',
+        "near.style.width = on ? '50px' : '90px'",
+        "#seen {border-radius: 3cqw; letter-spacing: 1cqw}",
+    ),
+    "a pseudo-element in shares of a box": page(
+        '<div style="display:flex;width:150px"><i id=near style="width:90px"></i><div id=seen style="flex:1;position:relative">seen</div></div>',
+        "near.style.width = on ? '50px' : '90px'",
+        "#seen::after {content: 'x'; position: absolute; width: 50%}",
+    ),
     "an animation around it": page(
         f"<section id=up>{SEEN}</section>",
         "",
@@ -152,6 +184,8 @@ DAILY = (
     "a text that is gone",
     "a rule got hold of earlier",
     "an animation",
+    "an animation that moves",
+    "an animation around it that is inherited",
 )
 
 

@@ -1,10 +1,10 @@
 // How elements are styled, as numbers; kept from frame to frame for as long as nothing touches what decides them.
 //
 // Reading some hundred properties of an element takes most of the time of telling how a page looks: 1.2 s for 180
-// frames of 45 elements. A style is read anew if the element, one around it or its box was touched (`touched.js`), and
+// frames of 45 elements. A style is read anew if the element or one around it was touched (`touched.js`), and
 // all are if anything else was that a rule may ask for: an attribute, an element that comes or goes, a style sheet.
 // Where a page can change a style without any of that (rules edited in place, a rule that asks for a state which a
-// script can set), nothing is kept.
+// script can set), nothing is kept. Of an element that was only moved, or whose box is another, `MOVES` is read anew.
 
 // Properties that an element without text, borders and shapes of its own does not show.
 const INHERITED = [
@@ -16,11 +16,11 @@ const INHERITED = [
   "list-style-image", "paint-order", "-webkit-text-fill-color", "-webkit-text-stroke-width", "-webkit-text-stroke-color",
 ];
 const OWN = [
-  "display", "visibility", "opacity", "background-color", "background-image", "background-position", "background-size",
+  "display", "visibility", "background-color", "background-image", "background-position", "background-size",
   "background-repeat", "background-clip", "background-blend-mode", "border-top-left-radius", "border-top-right-radius",
   "border-bottom-left-radius", "border-bottom-right-radius", "border-image-source", "box-shadow", "filter",
-  "backdrop-filter", "mask-image", "mask-size", "mask-position", "clip-path", "mix-blend-mode", "isolation", "transform",
-  "translate", "rotate", "scale", "perspective", "transform-style", "z-index", "overflow-x", "overflow-y", "object-fit",
+  "backdrop-filter", "mask-image", "mask-size", "mask-position", "mix-blend-mode", "isolation",
+  "perspective", "transform-style", "z-index", "overflow-x", "overflow-y", "object-fit",
   "object-position", "text-overflow", "text-decoration-line", "text-decoration-color", "text-decoration-style",
   "image-rendering", "stop-color", "stop-opacity", "flood-color", "vector-effect", "d", "r", "rx", "ry", "cx", "cy", "x", "y",
 ];
@@ -51,12 +51,16 @@ function isShape(element) {
   return element.namespaceURI === "http://www.w3.org/2000/svg";
 }
 
-function styleInto(state, style, showsInherited) {
-  for (const name of OWN) {
+function valuesInto(state, style, names) {
+  for (const name of names) {
     const value = style.getPropertyValue(name);
     if (value.includes("url(")) state.marks |= MARK_PICTURED;
     hashInto(state, value);
   }
+}
+
+function styleInto(state, style, showsInherited) {
+  valuesInto(state, style, OWN);
   if (showsInherited) for (const name of INHERITED) hashInto(state, style.getPropertyValue(name));
   for (const side of SIDES) {
     const width = style.getPropertyValue(`border-${side}-width`);
@@ -67,24 +71,34 @@ function styleInto(state, style, showsInherited) {
   if (style.display === "list-item") state.marks |= MARK_NUMBERED | MARK_PICTURED;
 }
 
+// `parts`: it has pseudo-elements, of which sizes are looked at.
 function hashOfStyle(element, style, hasText) {
   const state = { a: 9, b: 10, marks: PICTURES.test(element.tagName) ? MARK_PICTURED : 0 };
   styleInto(state, style, hasText || isShape(element) || style.display === "list-item");
+  let parts = false;
   for (const pseudo of PSEUDO) {
     const part = getComputedStyle(element, pseudo);
     if (part.content === "none" || part.content === "normal") continue;
+    parts = true;
     if (/url\(|image/.test(part.content)) state.marks |= MARK_PICTURED;
     if (part.content.includes("counter")) state.marks |= MARK_NUMBERED;
     hashInto(state, part.content + part.width + part.height + part.inset);
+    valuesInto(state, part, MOVES);
     styleInto(state, part, true);
   }
-  return { hash: hashNumber(state), marks: state.marks };
+  return { hash: hashNumber(state), marks: state.marks, parts };
 }
 
 // ---- kept ---------------------------------------------------------------------------------------
 
-// `sheets`: the style sheets that `can` was decided by, as one text. `numbers`: names them in it.
-const kept = { on: false, can: false, edited: false, styles: new WeakMap(), sheets: null, numbers: new WeakMap(), count: 0 };
+// `sheets`: the style sheets that `can` was decided by, as one text. `numbers`: names them in it. `moves`: of effects,
+// whether they change no more than `MOVES`.
+const kept = {
+  on: false, can: false, edited: false, styles: new WeakMap(), sheets: null, numbers: new WeakMap(), count: 0, moves: new WeakMap(),
+};
+
+// An own style that depends on what moves around the element, or on the size of a box around it.
+const UNSTEADY = /inherit|\dcq/;
 
 // From now on `refreshStyles` is called before looks are asked for, or not any more.
 function keepStyles(on) {
@@ -94,25 +108,56 @@ function keepStyles(on) {
 // The style of an element: `hash`, `marks`, and whatever else was worked out from it (`ink` of `looks.js`).
 function styleOf(element, style, boxText, hasText) {
   const known = kept.can ? kept.styles.get(element) : undefined;
-  // Lengths and transforms may be shares of the box.
-  if (known && known.boxText === boxText && known.hasText === hasText) return known;
-  const fresh = { boxText, hasText, ...hashOfStyle(element, style, hasText), ink: null };
-  if (kept.can) kept.styles.set(element, fresh);
+  if (known && known.hasText === hasText && (known.boxText === boxText || !known.still.parts)) {
+    // Transforms may be shares of the box.
+    if (known.moved || known.boxText !== boxText) moveStyle(known, style, boxText);
+    return known;
+  }
+  const fresh = { hasText, still: hashOfStyle(element, style, hasText), ink: null };
+  moveStyle(fresh, style, boxText);
+  if (kept.can && !UNSTEADY.test(element.getAttribute("style") ?? "")) kept.styles.set(element, fresh);
   return fresh;
 }
 
-// Forget the styles that may be others than at the frame before. `targets`, `wide`: as `takeTargets` gives them.
-function refreshStyles({ targets, wide }) {
+// Read what moves into the style of an element.
+function moveStyle(known, style, boxText) {
+  const state = { a: 13, b: 14, marks: known.still.marks };
+  hashInto(state, String(known.still.hash));
+  valuesInto(state, style, MOVES);
+  Object.assign(known, { boxText, moved: false, hash: hashNumber(state), marks: state.marks });
+}
+
+// Whether an animation changes no more of its element than `MOVES`.
+function onlyMoves(effect) {
+  if (!effect?.target || effect.pseudoElement !== null || !kept.can) return false;
+  if (!kept.moves.has(effect)) {
+    const names = effect.getKeyframes().flatMap((frame) => Object.keys(frame).filter((name) => !TIMING.has(name)));
+    kept.moves.set(effect, names.every((name) => MOVES_NAMES.has(name)));
+  }
+  return kept.moves.get(effect);
+}
+
+// What a keyframe says beside its properties, which are named as in a script.
+const TIMING = new Set(["offset", "computedOffset", "easing", "composite"]);
+const MOVES_NAMES = new Set(MOVES.map((name) => name.replace("-p", "P")));
+
+// Forget the styles that may be others than at the frame before. Arguments: as `takeTargets` gives them.
+function refreshStyles({ targets, changed, wide }) {
   if (!kept.on) return;
   const sheets = sheetsText();
   if (sheets !== kept.sheets || targets === null) {
-    Object.assign(kept, { sheets, styles: new WeakMap(), can: !kept.edited && sheets !== null && areQuiet() });
+    const can = !kept.edited && sheets !== null && areQuiet();
+    Object.assign(kept, { sheets, styles: new WeakMap(), moves: new WeakMap(), can });
   } else if (kept.edited) {
     kept.can = false;
   } else if (wide || shadowRoots.size > 0) {
     kept.styles = new WeakMap();
   } else {
-    for (const target of targets) forgetBelow(target);
+    for (const target of changed) forgetBelow(target);
+    for (const target of targets) {
+      const known = kept.styles.get(target);
+      if (known) known.moved = true;
+    }
   }
 }
 
@@ -180,6 +225,8 @@ function importsText(rules) {
 
 // Whether every rule asks only for what is seen to be touched: elements, attributes (but `style`) and places among
 // siblings. Not for texts (`:empty`, `:dir()`), states that scripts set (`:checked`, `:focus`), or sizes.
+// Nor for what moves around an element, or sizes of boxes.
+const UNSTEADY_RULE = new RegExp(`(?<![\\w-])(?:all|${MOVES.join("|")})\\s*:\\s*inherit|\\dcq[a-z]`);
 const QUIET_PSEUDO = /^(?:root|is|where|not|(?:first|last|only)-(?:child|of-type)|nth-(?:last-)?(?:child|of-type)|lang|link|any-link|visited|hover|active|host|scope)$/;
 
 function areQuiet() {
@@ -192,7 +239,7 @@ function isQuiet(rule) {
     return imported !== null && [...imported].every(isQuiet);
   }
   const text = rule.cssText.replace(/url\([^)]*\)|"(?:[^"\\]|\\.)*"/g, "");
-  if (text.includes("@container") || text.includes("[style")) return false;
+  if (text.includes("@container") || text.includes("[style") || UNSTEADY_RULE.test(text)) return false;
   return [...text.matchAll(/(?<![:\w-]):([a-z][a-z-]*)|(?<=[\w\])-]):(?!:)([a-z][a-z-]*)/g)]
     .every(([, first, second]) => QUIET_PSEUDO.test(first ?? second));
 }

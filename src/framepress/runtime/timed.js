@@ -215,7 +215,7 @@ function seekAnimations(timeS) {
       if (timeMs === entry.timeMs) continue;
       animation.currentTime = timeMs;
       entry.timeMs = timeMs;
-      touch(animation.effect?.target);
+      (onlyMoves(animation.effect) ? move : touch)(animation.effect?.target);
     }
   }
 }

@@ -6,15 +6,24 @@
 // left to the compositor, or, where such things exist, every frame counts as touched.
 
 //
-// What was touched is remembered too, for layers (`layers.js`): `targets` holds the elements, `all` is true if
-// something was touched that belongs to no element.
+// What was touched is remembered too, for layers (`layers.js`): `targets` holds the elements, `changed` those of
+// them of which more was touched than `MOVES`; `all` is true if something was touched that belongs to no element.
 
-const touched = { now: true, all: true, wide: false, targets: new Set(), observer: null };
+const touched = { now: true, all: true, wide: false, targets: new Set(), changed: new Set(), observer: null };
+
+// Properties that animations change most, and of which an element's contents get nothing of their own style.
+const MOVES = ["opacity", "clip-path", "transform", "translate", "rotate", "scale"];
 
 // `wide`: elements that are neither `target` nor in it may be styled otherwise now.
 function touch(target, wide = false) {
-  touched.now = true;
+  move(target);
   touched.wide ||= wide;
+  if (target) touched.changed.add(target);
+}
+
+// No more of an element was touched than `MOVES`.
+function move(target) {
+  touched.now = true;
   if (target) touched.targets.add(target);
   else touched.all = true;
 }
@@ -55,7 +64,21 @@ function touchedBy(owner, name) {
 }
 
 function noteMutations(records) {
-  for (const record of records) if (isReal(record)) touch(elementOf(record.target), isWide(record));
+  for (const record of records) {
+    if (!isReal(record)) continue;
+    if (isMove(record)) move(record.target);
+    else touch(elementOf(record.target), isWide(record));
+  }
+}
+
+const MOVES_DECLARATION = new RegExp(`(?:^|;)\\s*(?:${MOVES.join("|")})\\s*:[^;]*`, "g");
+
+// Whether a script has written no more of an element's own style than `MOVES`.
+function isMove(record) {
+  if (record.attributeName !== "style") return false;
+  const now = record.target.getAttribute("style") ?? "";
+  const [after, before] = [now, record.oldValue ?? ""].map((text) => text.replace(MOVES_DECLARATION, "").replace(/[;\s]+$/, ""));
+  return after === before && !UNSTEADY.test(now);
 }
 
 // Whether a rule may ask for what has changed. Texts and an element's own styles are told from all else because they
@@ -90,7 +113,8 @@ function takeTouched() {
 
 // What was touched since the last call of this function: `targets` is null if something was that belongs to no element.
 function takeTargets() {
-  const taken = { targets: touched.all ? null : touched.targets, wide: touched.wide };
-  Object.assign(touched, { all: false, wide: false, targets: new Set() });
+  const { changed, wide } = touched;
+  const taken = { targets: touched.all ? null : touched.targets, changed, wide };
+  Object.assign(touched, { all: false, wide: false, targets: new Set(), changed: new Set() });
   return taken;
 }
