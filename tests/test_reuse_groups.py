@@ -110,7 +110,7 @@ FPS = Fraction(30)
 
 
 def state(index: int, *rects: Rect | None, looks: tuple[int, ...] = (1, 2), marks: int = 0) -> LayerState:
-    return LayerState(index, rects, (False, False), looks, (8, 9), (marks, 0), 5)
+    return LayerState(index, rects, (False, False), (None, None), looks, (8, 9), (marks, 0), 5)
 
 
 LEFT, RIGHT = Rect(0, 0, 64, 64), Rect(512, 0, 64, 64)

@@ -30,6 +30,7 @@ class LayerState:
     Attributes:
         rects: where it paints, pixels of the picture; None: nowhere.
         changed: whether it may look different from the frame before.
+        wipes: where it may, if that is less than all of it, pixels of the picture.
         looks, paths: how it looks, and how the elements around it do, as numbers.
         marks: see `MARK_PICTURED`.
         rest: how everything else looks, as one number.
@@ -38,6 +39,7 @@ class LayerState:
     index: int
     rects: tuple[Rect | None, ...]
     changed: tuple[bool, ...]
+    wipes: tuple[Rect | None, ...]
     looks: tuple[int, ...]
     paths: tuple[int, ...]
     marks: tuple[int, ...]

@@ -10,7 +10,7 @@ Chromium draw all of it anew, and the first picture is believed when the next on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
@@ -193,6 +193,7 @@ class PersonalLayer:
             index,
             tuple(self._rect(root["ink"]) for root in personal),
             tuple(bool(root["changed"]) for root in personal),
+            tuple(self._rect(root["wipe"]) for root in personal),
             tuple(int(root["look"]) for root in personal),
             tuple(int(root["path"]) for root in personal),
             tuple(int(root["marks"]) for root in personal),
@@ -286,7 +287,7 @@ class PersonalLayer:
             elif not gone and changed:
                 need = part.rect
                 if steady and before is not None:
-                    need = joined(one.rects[root] for root in changed for one in (before, state))
+                    need = joined(rect for root in changed for rect in _changed_in(root, before, state))
             needs.append(need)
             known = not gone
             before = state
@@ -300,6 +301,11 @@ class PersonalLayer:
         page.evaluate('__framepress.showLayer("personal")')
         page.seek(index, fps)
         return view
+
+
+def _changed_in(root: int, before: LayerState, state: LayerState) -> Iterable[Rect | None]:
+    wipe = state.wipes[root]
+    return (before.rects[root], state.rects[root]) if wipe is None else (wipe,)
 
 
 def picture_that_stays(page: Page, index: int, view: tuple[int, int]) -> bytes:

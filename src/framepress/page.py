@@ -274,11 +274,12 @@ def png_size(png: bytes) -> tuple[int, int]:
 
 
 def _joined_states(states: list[dict[str, Any] | None]) -> dict[str, Any] | None:
-    """The last state of the layers; what has changed in any of them has changed."""
+    """The last state of the layers; what has changed in any of them has changed, who knows where."""
     last = states[-1]
     if last is None:
         return None
     for state in states[:-1]:
         for now, before in zip(last["personal"], state["personal"] if state else (), strict=False):
             now["changed"] = now["changed"] or before["changed"]
+            now["wipe"] = None
     return last

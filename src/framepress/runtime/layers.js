@@ -62,34 +62,50 @@ function showLayer(name, watched = false) {
 
 // ---- every frame --------------------------------------------------------------------------------
 
-function isTouched(root, targets) {
-  if (targets === null) return true;
-  for (const target of targets) if (root.contains(target) || target.contains(root)) return true;
-  return false;
+// Elements that were touched and are in a root or around it; null: perhaps all.
+function touchesOf(root, targets) {
+  if (targets === null) return null;
+  return [...targets].filter((target) => root.contains(target) || target.contains(root));
 }
 
-// For each personal element: whether it may look different from the last time this was asked, where it paints, how it
-// and the elements around it look, and marks of what it shows.
-function personalState(targets) {
+// For each personal element: whether it may look different from the last time this was asked, where it does if that is
+// not all of it (`wipe`), where it paints, how it and the elements around it look, and marks of what it shows.
+function personalState({ targets, changed }) {
   const around = new Map();
+  const upright = new Map();
   return layers.personal.map((place, index) => {
     const root = elementAt(place);
-    if (!root || !hasBox(root)) return remember(index, 0, false, { ink: null, path: 0, marks: 0 });
-    const state = { a: 1, b: 2 };
-    let ink = null;
-    let marks = 0;
-    const found = [];
-    walkElements(root, place, found);
-    for (const [element] of found) {
-      if (!hasBox(element)) continue;
-      const look = lookOf(element, true);
-      hashInto(state, String(look.hash));
-      ink = joined(ink, inkOf(element, look));
-      marks |= look.known?.marks ?? 0;
+    if (!root || !hasBox(root)) {
+      wipes[index] = null;
+      return remember(index, 0, false, { ink: null, path: 0, marks: 0, wipe: null });
     }
-    const touchedNow = isOpaque(root) || isTouched(root, targets);
-    return remember(index, hashNumber(state), touchedNow, { ink, path: pathLook(root, around), marks });
+    const seen = lookInto(root, place);
+    const touches = touchesOf(root, targets);
+    const touchedNow = isOpaque(root) || touches === null || touches.length > 0;
+    const moved = touches?.every((target) => target === root && !changed.has(target)) && !isOpaque(root);
+    const { left, strip } = wipeOf(index, root, seen.own, moved ? seen.unclipped : null, upright);
+    const ink = left ? common(seen.ink, left) : seen.ink;
+    return remember(index, seen.look, touchedNow, { ink, path: pathLook(root, around), marks: seen.marks, wipe: strip });
   });
+}
+
+// A root and all in it: `look`, as one number, and `unclipped`, the same but for its own `clip-path`; `own`: its own look.
+function lookInto(root, place) {
+  const state = { a: 1, b: 2 };
+  const unclipped = { a: 1, b: 2 };
+  const seen = { ink: null, marks: 0, own: null };
+  const found = [];
+  walkElements(root, place, found);
+  for (const [element] of found) {
+    if (!hasBox(element)) continue;
+    const look = lookOf(element, true);
+    if (element === root) seen.own = look;
+    hashInto(state, String(look.hash));
+    hashInto(unclipped, String(element === root ? look.unclipped : look.hash));
+    seen.ink = joined(seen.ink, inkOf(element, look));
+    seen.marks |= look.known?.marks ?? 0;
+  }
+  return { ...seen, look: hashNumber(state), unclipped: hashNumber(unclipped) };
 }
 
 function isOpaque(root) {
@@ -186,7 +202,7 @@ function layerState() {
   if (!layers.watched) return null;
   refreshStyles(touches);
   // With styles: what a script does to one frame of one row must show, and boxes do not say a colour.
-  return { personal: personalState(touches.targets), rest: restLook(true) };
+  return { personal: personalState(touches), rest: restLook(true) };
 }
 
 // Elements at a point of the page, topmost first, whatever they say of pointers.

@@ -87,6 +87,7 @@ function lookOf(element, styled) {
   const style = getComputedStyle(element);
   const hidden = style.visibility !== "visible";
   let known = null;
+  let unclipped = 0;
   if (hidden) {
     hashInto(state, "hidden");
   } else {
@@ -95,10 +96,13 @@ function lookOf(element, styled) {
     contentInto(state, element);
     if (styled) {
       known = styleOf(element, style, boxText, text !== "");
+      const but = { ...state };
+      hashInto(but, String(known.unclipped));
+      unclipped = hashNumber(but);
       hashInto(state, String(known.hash));
     }
   }
-  return { hash: hashNumber(state), box, style, text, hidden, known };
+  return { hash: hashNumber(state), unclipped, box, style, text, hidden, known };
 }
 
 // Ancestors with one of these paint what is in them as a whole: two halves of it do not add up.

@@ -105,7 +105,9 @@ function keepStyles(on) {
   Object.assign(kept, { on, can: false, styles: new WeakMap(), sheets: null });
 }
 
-// The style of an element: `hash`, `marks`, and whatever else was worked out from it (`ink` of `looks.js`).
+const UNCLIPPED = MOVES.filter((name) => name !== "clip-path");
+
+// The style of an element: `hash`, `unclipped` (the same but for `clip-path`), `marks`, and whatever else was worked out from it (`ink` of `looks.js`).
 function styleOf(element, style, boxText, hasText) {
   const known = kept.can ? kept.styles.get(element) : undefined;
   if (known && known.hasText === hasText && (known.boxText === boxText || !known.still.parts)) {
@@ -123,8 +125,10 @@ function styleOf(element, style, boxText, hasText) {
 function moveStyle(known, style, boxText) {
   const state = { a: 13, b: 14, marks: known.still.marks };
   hashInto(state, String(known.still.hash));
-  valuesInto(state, style, MOVES);
-  Object.assign(known, { boxText, moved: false, hash: hashNumber(state), marks: state.marks });
+  valuesInto(state, style, UNCLIPPED);
+  const unclipped = hashNumber(state);
+  valuesInto(state, style, ["clip-path"]);
+  Object.assign(known, { boxText, moved: false, unclipped, hash: hashNumber(state), marks: state.marks });
 }
 
 // Whether an animation changes no more of its element than `MOVES`.

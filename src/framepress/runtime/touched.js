@@ -12,7 +12,7 @@
 const touched = { now: true, all: true, wide: false, targets: new Set(), changed: new Set(), observer: null };
 
 // Properties that animations change most, and of which an element's contents get nothing of their own style.
-const MOVES = ["opacity", "clip-path", "transform", "translate", "rotate", "scale"];
+const MOVES = ["opacity", "transform", "translate", "rotate", "scale", "clip-path"];
 
 // `wide`: elements that are neither `target` nor in it may be styled otherwise now.
 function touch(target, wide = false) {
