@@ -85,6 +85,15 @@ WIPES = {
         ("inset(0 80% 0 0)", "inset(0)"), strip=False, around="animation: fade 1s linear both",
         inside="<b>seen</b><style>@keyframes fade { from { opacity: 0.2 } }</style>",
     ),
+    "in lines of text": Wipe(
+        ("inset(0 80% 0 0)", "inset(0)"), strip=False, style="position: static; display: inline",
+        inside="<b>seen in more than one line of text, each with a box of its own</b>", around="width: 500px",
+    ),
+    "a shape with a stroke": Wipe(
+        ("inset(0 80% 0 0)", "inset(0)"), strip=False, style="position: static; fill: #06c; stroke: #c30; stroke-width: 40px",
+        inside="<svg id=art width=600 height=300><rect id=shape x=50 y=50 width=500 height=200 /></svg>"
+        "<script>seen.removeAttribute('id'); shape.id = 'seen'</script>",
+    ),
     "with something on top of everything": Wipe(
         ("inset(0 80% 0 0)", "inset(0)"), strip=False,
         inside="<p id=top popover style='inset: 200px auto auto 20px'>top</p>", script="document.getElementById('top').showPopover()",

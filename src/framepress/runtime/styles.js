@@ -107,7 +107,8 @@ function keepStyles(on) {
 
 const UNCLIPPED = MOVES.filter((name) => name !== "clip-path");
 
-// The style of an element: `hash`, `unclipped` (the same but for `clip-path`), `marks`, and whatever else was worked out from it (`ink` of `looks.js`).
+// The style of an element: `hash`, `unclipped` (the same but for `clip-path`), `marks`, and whatever else was worked out
+// from it (`ink` of `looks.js`).
 function styleOf(element, style, boxText, hasText) {
   const known = kept.can ? kept.styles.get(element) : undefined;
   if (known && known.hasText === hasText && (known.boxText === boxText || !known.still.parts)) {
@@ -227,10 +228,11 @@ function importsText(rules) {
   return text;
 }
 
+// A rule by which a style depends on what moves around an element, or on the size of a box around it.
+const UNSTEADY_RULE = new RegExp(`(?<![\\w-])(?:all|${MOVES.join("|")})\\s*:\\s*inherit|\\dcq[a-z]`);
+
 // Whether every rule asks only for what is seen to be touched: elements, attributes (but `style`) and places among
 // siblings. Not for texts (`:empty`, `:dir()`), states that scripts set (`:checked`, `:focus`), or sizes.
-// Nor for what moves around an element, or sizes of boxes.
-const UNSTEADY_RULE = new RegExp(`(?<![\\w-])(?:all|${MOVES.join("|")})\\s*:\\s*inherit|\\dcq[a-z]`);
 const QUIET_PSEUDO = /^(?:root|is|where|not|(?:first|last|only)-(?:child|of-type)|nth-(?:last-)?(?:child|of-type)|lang|link|any-link|visited|hover|active|host|scope)$/;
 
 function areQuiet() {

@@ -123,6 +123,13 @@ function isShifted(style) {
     && style.perspective === "none" && style.zoom === "1" && style.offsetPath === "none";
 }
 
+// Whether insets count from the one box of an element: of shapes they count from their strokes, of lines of text from each
+// of them; and what is in the top layer is clipped by nothing around it.
+function hasPlainBox(element) {
+  return !isShape(element) && element.getClientRects().length === 1
+    && !element.querySelector(":popover-open, :modal, :fullscreen");
+}
+
 // Of each root at the frame before: what its inset left of it, and how it looked but for that.
 const wipes = [];
 
@@ -131,9 +138,8 @@ const wipes = [];
 // `own`: its look. `unclipped`: how all of it looks but for its clip; null: other things may have changed.
 function wipeOf(index, root, own, unclipped, upright) {
   const before = wipes[index];
-  // What is in the top layer is clipped by nothing around it.
-  const isClipped = own?.known && own.style.clipPath !== "none" && !root.querySelector(":popover-open, :modal, :fullscreen");
-  const inset = isClipped && isUpright(root, upright) ? insetOf(own.style.clipPath, own.box) : null;
+  const isClipped = own?.known && own.style.clipPath !== "none" && hasPlainBox(root) && isUpright(root, upright);
+  const inset = isClipped ? insetOf(own.style.clipPath, own.box) : null;
   wipes[index] = { unclipped, inset };
   const isWiped = unclipped !== null && before?.unclipped === unclipped;
   return { left: inset && grownBy(inset.edges, NO_REACH, 1), strip: isWiped ? stripBetween(before.inset, inset) : null };
