@@ -46,8 +46,8 @@ class Wipe:
             f" background: linear-gradient(90deg, #c30, #06c); animation: wipe 1s linear both; {self.style} }}"
             f" @keyframes wipe {{ from {{ clip-path: {first} }} to {{ clip-path: {last}; {self.frames} }} }}</style>"
             f"<section id=up style='{self.around}'><div id=seen>{self.inside}</div></section><script>{self.script}</script>",
-            width=str(SIZE[0]),
-            height=str(SIZE[1]),
+            width=SIZE[0],
+            height=SIZE[1],
             seconds="1.2",
             fps="10",
         )
