@@ -15,6 +15,7 @@ from framepress import variants
 from framepress.browser import BrowserOptions, default_sandbox
 from framepress.composition import load_composition
 from framepress.fontconfig import write_fontconfig
+from framepress.page import Page
 from framepress.poster import decode_rgb
 from framepress.renderer import Renderer
 from framepress.results import RowResult
@@ -101,6 +102,16 @@ def root(body: str, *, width: int = 160, height: int = 90, seconds: str = "1", f
         f'<div data-width="{width}" data-height="{height}" data-duration="{seconds}" data-fps="{fps}">'
         f"{body}</div>"
     )
+
+
+def place_of(page: Page, selector: str) -> str:
+    """Where an element stands, as `looks.js` names places."""
+    place = page.evaluate(
+        f"(() => {{ const at = []; for (let e = document.querySelector('{selector}'); e.parentElement;"
+        " e = e.parentElement) at.unshift([...e.parentElement.children].indexOf(e));"
+        " return ['0', ...at].join('/'); })()"
+    )
+    return str(place)
 
 
 def decode(path: Path) -> Iterator[Pixels]:

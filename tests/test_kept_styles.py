@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 from framepress.page import Page
-from stage import Stage, root
+from stage import Stage, place_of, root
 
 FPS = Fraction(10)
 FRAMES = range(6)
@@ -160,11 +160,7 @@ CHANGES = {
 
 def rests(page: Page, *, kept: bool) -> list[int]:
     """How the page looks at each frame but for `#name`, with styles kept or all of them read."""
-    place = page.evaluate(
-        "(() => { const at = []; for (let e = document.querySelector('#name'); e.parentElement; e = e.parentElement)"
-        " at.unshift([...e.parentElement.children].indexOf(e)); return ['0', ...at].join('/'); })()"
-    )
-    page.evaluate(f"__framepress.setLayers(['{place}'])")
+    page.evaluate(f"__framepress.setLayers(['{place_of(page, '#name')}'])")
     page.evaluate(f'__framepress.showLayer("personal", {str(kept).lower()})')
     found = []
     for index in FRAMES:

@@ -17,7 +17,7 @@ from framepress.composite import Canvas, blend, packed
 from framepress.layered import LayerFrame, PersonalLayer
 from framepress.overlay_reader import OverlayReader
 from framepress.page import Page
-from stage import Stage, root
+from stage import Stage, place_of, root
 
 FPS, SIZE = Fraction(10), (640, 360)
 FRAMES = range(12)
@@ -78,7 +78,7 @@ WIPES = {
     ),
     "while what is in it moves": Wipe(
         ("inset(0 60% 0 0)", "inset(0)"), strip=False,
-        style="--x: 1", inside="<b style='display: inline-block; animation: go 1s linear both'>seen</b>"
+        inside="<b style='display: inline-block; animation: go 1s linear both'>seen</b>"
         "<style>@keyframes go { from { translate: 0 } to { translate: 60px } }</style>",
     ),
     "while something around it fades": Wipe(
@@ -102,11 +102,7 @@ WIPES = {
 
 
 def layer(page: Page, *, patches: bool) -> list[LayerFrame]:
-    place = page.evaluate(
-        "(() => { const at = []; for (let e = document.querySelector('#seen'); e.parentElement; e = e.parentElement)"
-        " at.unshift([...e.parentElement.children].indexOf(e)); return ['0', ...at].join('/'); })()"
-    )
-    personal = PersonalLayer(page, [place], scale=1.0, size=SIZE, patches=patches)
+    personal = PersonalLayer(page, [place_of(page, "#seen")], scale=1.0, size=SIZE, patches=patches)
     return list(personal.frames(FRAMES, FPS))
 
 

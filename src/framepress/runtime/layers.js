@@ -81,31 +81,32 @@ function personalState({ targets, changed }) {
     }
     const seen = lookInto(root, place);
     const touches = touchesOf(root, targets);
-    const touchedNow = isOpaque(root) || touches === null || touches.length > 0;
-    const moved = touches?.every((target) => target === root && !changed.has(target)) && !isOpaque(root);
-    const { left, strip } = wipeOf(index, root, seen.own, moved ? seen.unclipped : null, upright);
-    const ink = left ? common(seen.ink, left) : seen.ink;
+    const opaque = isOpaque(root);
+    const touchedNow = opaque || touches === null || touches.length > 0;
+    const moved = !opaque && touches?.every((target) => target === root && !changed.has(target));
+    const { left, strip } = wipeOf(index, root, seen, moved, upright);
+    const shown = seen.ink && intersected(left, seen.ink);
+    const ink = shown && isEmpty(shown) ? null : shown;
     return remember(index, seen.look, touchedNow, { ink, path: pathLook(root, around), marks: seen.marks, wipe: strip });
   });
 }
 
-// A root and all in it: `look`, as one number, and `unclipped`, the same but for its own `clip-path`; `own`: its own look.
+// A root and all in it: `look`, as one number; `own`, the look of the root; `hashes`, of all, the root's first.
 function lookInto(root, place) {
   const state = { a: 1, b: 2 };
-  const unclipped = { a: 1, b: 2 };
-  const seen = { ink: null, marks: 0, own: null };
+  const seen = { ink: null, marks: 0, own: null, hashes: [] };
   const found = [];
   walkElements(root, place, found);
   for (const [element] of found) {
     if (!hasBox(element)) continue;
     const look = lookOf(element, true);
-    if (element === root) seen.own = look;
+    seen.own ??= look;
+    seen.hashes.push(look.hash);
     hashInto(state, String(look.hash));
-    hashInto(unclipped, String(element === root ? look.unclipped : look.hash));
     seen.ink = joined(seen.ink, inkOf(element, look));
     seen.marks |= look.known?.marks ?? 0;
   }
-  return { ...seen, look: hashNumber(state), unclipped: hashNumber(unclipped) };
+  return { ...seen, look: hashNumber(state) };
 }
 
 function isOpaque(root) {

@@ -87,22 +87,19 @@ function lookOf(element, styled) {
   const style = getComputedStyle(element);
   const hidden = style.visibility !== "visible";
   let known = null;
-  let unclipped = 0;
   if (hidden) {
     hashInto(state, "hidden");
   } else {
     if (text !== "") hashInto(state, text);
     attributesInto(state, element);
     contentInto(state, element);
-    if (styled) {
-      known = styleOf(element, style, boxText, text !== "");
-      const but = { ...state };
-      hashInto(but, String(known.unclipped));
-      unclipped = hashNumber(but);
-      hashInto(state, String(known.hash));
-    }
   }
-  return { hash: hashNumber(state), unclipped, box, style, text, hidden, known };
+  const unstyled = hashNumber(state);
+  if (styled && !hidden) {
+    known = styleOf(element, style, boxText, text !== "");
+    hashInto(state, String(known.hash));
+  }
+  return { hash: hashNumber(state), unstyled, box, style, text, hidden, known };
 }
 
 // Ancestors with one of these paint what is in them as a whole: two halves of it do not add up.
@@ -208,6 +205,16 @@ function grownBy(ink, reach, margin) {
 function joined(one, other) {
   if (!one || !other) return one ?? other;
   return [Math.min(one[0], other[0]), Math.min(one[1], other[1]), Math.max(one[2], other[2]), Math.max(one[3], other[3])];
+}
+
+// `one`: null, if nothing is cut off. Where both have nothing in common an edge is beyond the one across from it.
+function intersected(one, other) {
+  if (!one) return other;
+  return [Math.max(one[0], other[0]), Math.max(one[1], other[1]), Math.min(one[2], other[2]), Math.min(one[3], other[3])];
+}
+
+function isEmpty(box) {
+  return box[0] >= box[2] || box[1] >= box[3];
 }
 
 function hasBox(element) {

@@ -55,11 +55,6 @@ function opacityOf(element) {
   return opacity;
 }
 
-function intersected(one, other) {
-  if (!one) return other;
-  return [Math.max(one[0], other[0]), Math.max(one[1], other[1]), Math.min(one[2], other[2]), Math.min(one[3], other[3])];
-}
-
 function clips(style) {
   return { x: style.overflowX !== "visible", y: style.overflowY !== "visible", all: /paint|content|strict/.test(style.contain) };
 }

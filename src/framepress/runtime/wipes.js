@@ -96,7 +96,7 @@ function insetOf(clipPath, box) {
 
 // Where two insets of a box differ, if only their left and right, or only their top and bottom edges do; else null.
 function stripBetween(before, now) {
-  if (!before || !now || before.corners !== now.corners) return null;
+  if (before.corners !== now.corners) return null;
   const moved = now.edges.map((edge, side) => edge !== before.edges[side]);
   const across = moved[0] || moved[2];
   if (across === (moved[1] || moved[3])) return null;
@@ -130,24 +130,24 @@ function hasPlainBox(element) {
     && !element.querySelector(":popover-open, :modal, :fullscreen");
 }
 
-// Of each root at the frame before: what its inset left of it, and how it looked but for that.
+// Of each root at the frame before: what its inset left of it, and how it looked but for that; null: it had none.
 const wipes = [];
 
 // Of a root: `left`, what its inset leaves of it, or null; `strip`, where it looks different from the frame before if
 // that is less than all of it, or null. Both are where something may be painted, in CSS pixels of the page.
-// `own`: its look. `unclipped`: how all of it looks but for its clip; null: other things may have changed.
-function wipeOf(index, root, own, unclipped, upright) {
+// `seen`: as `lookInto` gives it. `moved`: no more of it was touched than `MOVES`.
+function wipeOf(index, root, seen, moved, upright) {
   const before = wipes[index];
-  const isClipped = own?.known && own.style.clipPath !== "none" && hasPlainBox(root) && isUpright(root, upright);
+  const { own } = seen;
+  const isClipped = own.known && own.style.clipPath !== "none" && hasPlainBox(root) && isUpright(root, upright);
   const inset = isClipped ? insetOf(own.style.clipPath, own.box) : null;
-  wipes[index] = { unclipped, inset };
-  const isWiped = unclipped !== null && before?.unclipped === unclipped;
-  return { left: inset && grownBy(inset.edges, NO_REACH, 1), strip: isWiped ? stripBetween(before.inset, inset) : null };
+  wipes[index] = inset && { inset, unclipped: unclippedLook(seen) };
+  if (!inset) return { left: null, strip: null };
+  const isWiped = moved && before?.unclipped === wipes[index].unclipped;
+  return { left: grownBy(inset.edges, NO_REACH, 1), strip: isWiped ? stripBetween(before.inset, inset) : null };
 }
 
-// Where both are; null: nowhere.
-function common(one, other) {
-  if (!one || !other) return null;
-  const both = [Math.max(one[0], other[0]), Math.max(one[1], other[1]), Math.min(one[2], other[2]), Math.min(one[3], other[3])];
-  return both[0] < both[2] && both[1] < both[3] ? both : null;
+// How a root and all in it look, but for its own `clip-path`.
+function unclippedLook({ own, hashes }) {
+  return [own.unstyled, own.known.unclipped, ...hashes.slice(1)].join(" ");
 }
