@@ -23,8 +23,9 @@ from framepress.band_layout import Band, Layout, from_lists
 from framepress.rects import Rect
 
 #: Raised when plans of before must not be used any more. 1: the first. 2: with bands.
-#: 3: with ranges. 4: looks have the style as a number of its own.
-PLAN_VERSION = 4
+#: 3: with ranges. 4: looks have the style as a number of its own. 5: what is enlarged or blurred paints
+#: further.
+PLAN_VERSION = 5
 
 #: How far reuse may go, least first: not at all; overlays on plates; finished segments too; parts of pictures
 #: as well.

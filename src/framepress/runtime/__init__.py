@@ -21,6 +21,7 @@ PAGE_FILES = (
     "fit.js",
     "styles.js",
     "looks.js",
+    "ink.js",
     "wipes.js",
     "layers.js",
     "explain.js",

@@ -26,13 +26,14 @@ function isClear(element) {
 function seenInk(root, place) {
   const found = [];
   walkElements(root, place, found);
+  const blurs = new Map();
   let ink = null;
   for (const [element] of found) {
     if (!hasBox(element) || isClear(element)) continue;
     const look = lookOf(element, true);
     // Scaled to nothing.
     if (look.box.width === 0 && look.box.height === 0) continue;
-    ink = joined(ink, inkOf(element, look));
+    ink = joined(ink, inkOf(element, look, blurs));
   }
   return ink;
 }

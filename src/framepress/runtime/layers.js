@@ -95,6 +95,7 @@ function personalState({ targets, changed }) {
 function lookInto(root, place) {
   const state = { a: 1, b: 2 };
   const seen = { ink: null, marks: 0, own: null, hashes: [] };
+  const blurs = new Map();
   const found = [];
   walkElements(root, place, found);
   for (const [element] of found) {
@@ -103,7 +104,7 @@ function lookInto(root, place) {
     seen.own ??= look;
     seen.hashes.push(look.hash);
     hashInto(state, String(look.hash));
-    seen.ink = joined(seen.ink, inkOf(element, look));
+    seen.ink = joined(seen.ink, inkOf(element, look, blurs));
     seen.marks |= look.known?.marks ?? 0;
   }
   return { ...seen, look: hashNumber(state) };

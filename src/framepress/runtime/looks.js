@@ -114,113 +114,6 @@ function mixes(style) {
   return style.mixBlendMode !== "normal" || style.backdropFilter !== "none";
 }
 
-// ---- ink ----------------------------------------------------------------------------------------
-
-const LENGTH = /-?[\d.]+(?=px)/g;
-// A computed colour that shows nothing; "rgb(255, 204, 0)" does show.
-const CLEAR = /^rgba\(.*, 0\)$|^transparent$|\/ 0\)$/;
-
-function lengthsIn(text) {
-  return (text.match(LENGTH) ?? []).map(Number);
-}
-
-function sum(numbers) {
-  return numbers.reduce((total, number) => total + Math.abs(number), 0);
-}
-
-// How far shadows reach on each side: left, top, right, bottom. A computed shadow is "colour x y blur spread".
-function shadowReach(text) {
-  const reach = [0, 0, 0, 0];
-  if (text === "none") return reach;
-  for (const shadow of text.split(/,(?![^(]*\))/)) {
-    if (shadow.includes("inset")) continue;
-    const [x = 0, y = 0, blur = 0, spread = 0] = lengthsIn(shadow.replace(/\([^)]*\)/g, ""));
-    const far = blur + spread;
-    [far - x, far - y, far + x, far + y].forEach((distance, side) => { reach[side] = Math.max(reach[side], distance); });
-  }
-  return reach;
-}
-
-// Room for a marker beside a list item. What is wider shows on the edge of what is captured, and is noticed there.
-const MARKER_EM = 5;
-
-function hasMarker(style) {
-  return style.listStyleType !== "none" || style.listStyleImage !== "none";
-}
-
-function paintsBox(element, style) {
-  return PICTURES.test(element.tagName) || isShape(element) || style.display === "list-item"
-    || style.backgroundImage !== "none" || !CLEAR.test(style.backgroundColor)
-    || style.boxShadow !== "none" || style.outlineStyle !== "none" || style.borderImageSource !== "none"
-    || SIDES.some((side) => style.getPropertyValue(`border-${side}-width`) !== "0px")
-    || PSEUDO.some((pseudo) => !/^(?:none|normal)$/.test(getComputedStyle(element, pseudo).content));
-}
-
-// How far beyond its box, and beyond its lines of text, an element may paint, as far as its style says.
-function inkOfStyle(element, style) {
-  const shape = isShape(element) && style.stroke !== "none";
-  const outlined = style.outlineStyle !== "none";
-  const beside = style.display === "list-item" && style.listStylePosition === "outside" && hasMarker(style);
-  const fontSize = Number.parseFloat(style.fontSize);
-  return {
-    paints: paintsBox(element, style),
-    shadow: shadowReach(style.boxShadow),
-    edge: (shape ? sum(lengthsIn(style.strokeWidth)) : 0)
-      + (outlined ? sum(lengthsIn(`${style.outlineWidth} ${style.outlineOffset}`)) : 0) + 1,
-    // A marker stands beside its item, on either side, and does not say how wide it is.
-    marker: beside ? MARKER_EM * fontSize : 0,
-    textShadow: shadowReach(style.textShadow),
-    textEdge: 0.1 * fontSize + sum(lengthsIn(style.webkitTextStrokeWidth)) + 1,
-    blur: style.filter !== "none" ? 3 * sum(lengthsIn(style.filter)) : 0,
-  };
-}
-
-// Where an element itself may paint, [left, top, right, bottom] in CSS pixels of the page; null: nowhere. Text
-// paints where its lines are, whose height is that of the font, and a little beyond.
-function inkOf(element, look) {
-  if (look.hidden) return null;
-  const { box, text, known } = look;
-  const reach = known?.ink ?? inkOfStyle(element, look.style);
-  if (known) known.ink = reach;
-  let ink = null;
-  if (reach.paints) {
-    ink = grownBy([box.left, box.top, box.right, box.bottom], reach.shadow, reach.edge);
-    ink = [ink[0] - reach.marker, ink[1], ink[2] + reach.marker, ink[3]];
-  }
-  if (text !== "") {
-    const range = document.createRange();
-    range.selectNodeContents(element);
-    const lines = range.getBoundingClientRect();
-    const inked = grownBy([lines.left, lines.top, lines.right, lines.bottom], reach.textShadow, reach.textEdge);
-    if (lines.width > 0) ink = joined(ink, inked);
-  }
-  if (ink && reach.blur > 0) ink = grownBy(ink, [0, 0, 0, 0], reach.blur);
-  return ink;
-}
-
-function grownBy(ink, reach, margin) {
-  return [ink[0] - reach[0] - margin, ink[1] - reach[1] - margin, ink[2] + reach[2] + margin, ink[3] + reach[3] + margin];
-}
-
-function joined(one, other) {
-  if (!one || !other) return one ?? other;
-  return [Math.min(one[0], other[0]), Math.min(one[1], other[1]), Math.max(one[2], other[2]), Math.max(one[3], other[3])];
-}
-
-// `one`: null, if nothing is cut off. Where both have nothing in common an edge is beyond the one across from it.
-function intersected(one, other) {
-  if (!one) return other;
-  return [Math.max(one[0], other[0]), Math.max(one[1], other[1]), Math.min(one[2], other[2]), Math.min(one[3], other[3])];
-}
-
-function isEmpty(box) {
-  return box[0] >= box[2] || box[1] >= box[3];
-}
-
-function hasBox(element) {
-  return element.getClientRects().length > 0;
-}
-
 // ---- all of them, for the survey ----------------------------------------------------------------
 
 // One list per kind of fact, all of one length: an element is where it is in `places`.
@@ -231,6 +124,7 @@ function looks() {
   const hashes = [];
   const ink = [];
   const marks = [];
+  const blurs = new Map();
   for (const [element, place] of allElements()) {
     const boxed = hasBox(element);
     const contents = !boxed && getComputedStyle(element).display === "contents";
@@ -238,7 +132,7 @@ function looks() {
     const look = lookOf(element, true);
     places.push(place);
     hashes.push(look.hash);
-    ink.push(boxed ? inkOf(element, look) : null);
+    ink.push(boxed ? inkOf(element, look, blurs) : null);
     marks.push((isGroup(look.style) ? 1 : 0) | (mixes(look.style) ? 2 : 0) | (look.text !== "" ? 4 : 0)
       | (/^(?:inline|contents|ruby)/.test(look.style.display) && !look.style.display.startsWith("inline-") ? 8 : 0)
       | (element.matches(OPAQUE) ? 16 : 0) | (isShape(element) && element.tagName !== "svg" ? 32 : 0));

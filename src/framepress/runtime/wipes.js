@@ -58,9 +58,6 @@ function factorIn(tokens) {
   return tokens.shift() === ")" ? token(...parts) : Number.NaN;
 }
 
-// Antialiasing reaches a pixel further than an edge, nothing else does.
-const NO_REACH = [0, 0, 0, 0];
-
 // ---- insets -------------------------------------------------------------------------------------
 
 // What stands between spaces that are in no parentheses.
