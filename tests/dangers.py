@@ -89,6 +89,7 @@ FAST = {
     "a string as list marker",
     "shadow DOM",
     "moved by hf-seek",
+    "another style once it was moved",
     "a page with animation frames alive",
     "the length depends on the row",
     "three frames",
@@ -456,6 +457,13 @@ MOTION = [
         f"{SUN}<p id=name style='position:absolute;left:0;top:60px'>{{{{$NAME}}}}</p><script>"
         "addEventListener('hf-seek', (event) => { document.getElementById('name').style.transform ="
         "`translateX(${Math.round(event.detail.time * 200)}px) scale(${1 + event.detail.time})`; });</script>",
+    ),
+    Danger(
+        # As GSAP does it: what has not been moved has no transform, what was moved back has one that moves nothing.
+        "another style once it was moved",
+        f"{SUN}<p id=common style='position:absolute;left:0;top:20px'>common</p><p style='position:absolute;left:0;top:60px'>{{{{$NAME}}}}</p><script>"
+        "let been = false; addEventListener('hf-seek', (event) => { been ||= event.detail.time > 0;"
+        "if (been) document.getElementById('common').style.transform = `translateX(${Math.round(event.detail.time * 200)}px)`; });</script>",
     ),
     Danger(
         "a number that counts up",

@@ -71,3 +71,16 @@ def test_tweens_outside_of_the_registry_follow_the_frames_too(stage: Stage, gsap
     assert left == pytest.approx([120 * n / 30 for n in range(30)], abs=1.01)
     _, result = stage.clip(root(LOOSE))
     assert "requestAnimationFrame alive after frame 0" in result.stateful
+
+
+#: An opaque layer whose edge lies between two pixels. Chromium takes the page behind that edge for hidden.
+SLIDING = """
+<h1 id=a style="position: absolute; left: 0; top: 40px; margin: 0; width: 121.02px; height: 50px; background: #c30">title</h1>
+<script>addEventListener("hf-seek", ({ detail }) => {
+  document.getElementById("a").style.transform = `translate3d(${detail.time * 71.3 - 60}px, 0px, 0px)`;
+});</script>"""
+
+
+def test_an_opaque_title_slides_in_between_pixels(stage: Stage) -> None:
+    path, _ = stage.clip(root(SLIDING))
+    assert path.stat().st_size > 0

@@ -69,9 +69,18 @@ def test_a_picture_is_tagged_as_bt709_limited() -> None:
     assert tags == (1, 1, 1, 1)
 
 
-def test_one_transparent_pixel_in_the_last_corner_is_refused() -> None:
+def test_a_line_that_chromium_left_half_transparent_is_shown_in_its_colour() -> None:
     pixels = with_alpha(bars())
-    pixels[-1, -1, 3] = 254
+    pixels[:, WIDTH // 3, 3] = 211
+    reader = PictureReader(WIDTH, HEIGHT)
+    assert np.array_equal(
+        reader.read(png_bytes(pixels)).to_ndarray(), reader.read(png_bytes(bars())).to_ndarray()
+    )
+
+
+def test_more_transparent_pixels_than_an_edge_has_are_refused() -> None:
+    pixels = with_alpha(bars())
+    pixels[: HEIGHT // 8, : WIDTH // 8, 3] = 254
     with pytest.raises(InternalError):
         PictureReader(WIDTH, HEIGHT).read(png_bytes(pixels))
 

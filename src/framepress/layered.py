@@ -172,6 +172,10 @@ class PersonalLayer:
 
     def _watch(self, indices: range, fps: Fraction) -> list[LayerState]:
         self._page.evaluate('__framepress.showLayer("personal", true)')
+        if not self._page.stateful:
+            # An animation library may leave another style at a frame that it has come back to ("none" becomes
+            # an identity matrix), so every page has been at the end, whatever it was looked at for before.
+            self._page.seek(indices[-1], fps)
         states = []
         for index in indices:
             self._page.seek(index, fps)
