@@ -75,7 +75,9 @@ def test_tweens_outside_of_the_registry_follow_the_frames_too(stage: Stage, gsap
 
 #: An opaque layer whose edge lies between two pixels. Chromium takes the page behind that edge for hidden.
 SLIDING = """
-<h1 id=a style="position: absolute; left: 0; top: 40px; margin: 0; width: 121.02px; height: 50px; background: #c30">title</h1>
+<style>#a { position: absolute; left: 0; top: 40px; margin: 0; width: 121.02px; height: 50px; background: red }
+</style>
+<h1 id=a>title</h1>
 <script>addEventListener("hf-seek", ({ detail }) => {
   document.getElementById("a").style.transform = `translate3d(${detail.time * 71.3 - 60}px, 0px, 0px)`;
 });</script>"""

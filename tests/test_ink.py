@@ -65,6 +65,10 @@ INKS = {
         inside="<i style='display: block; width: 100%; height: 100%; background: #06c'></i><script>addEventListener('hf-seek', (e) => {"
         " seen.style.transform = `translate3d(0, 0, 0) scale(${1.02 + e.detail.time / 20})`; });</script>",
     ),
+    "flattened": Ink(
+        "left: 62.39px; top: 80px; width: 90.4px; height: 113px; background: #c30; border-radius: 8px; transform-origin: bottom; animation: none",
+        inside="<script>addEventListener('hf-seek', (e) => { seen.style.transform = `translate3d(0, 0, 0) scaleY(${0.05 + e.detail.time / 2})`; });</script>",
+    ),
     "enlarged as a layer": Ink(
         BOX + "will-change: transform", ("transform: scale(1.1)", "transform: scale(2.3)")
     ),

@@ -41,9 +41,9 @@ _SCALER = (
     Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.BITEXACT
 )
 
-#: Share of a screenshot's pixels that may be transparent. Chromium leaves out what is behind an opaque layer,
-#: also under the edge of one that lies between two pixels: of a title that slides, a line one pixel wide comes
-#: half transparent at some frames. It is shown in the colour that it has.
+#: Share of a screenshot's pixels that may be transparent. Chromium leaves out what is behind an opaque
+#: layer, also under the edge of one that lies between two pixels: of a title that slides, a line one pixel
+#: wide comes half transparent at some frames. It is shown in the colour that it has.
 EDGE_SHARE_MAX = 0.01
 
 #: Every so many pixels, both ways, one goes into a summary.

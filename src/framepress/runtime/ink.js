@@ -77,19 +77,15 @@ function inkOfStyle(element, style) {
 // Sizes as laid out are whole pixels.
 const ROUNDING = 0.51;
 
-// How much larger an element is drawn than it is laid out; 1: as large, or smaller. Both sides are taken together, for what
-// lies on its side has not changed its size.
-function drawnScale(element, box) {
+// How much larger than it is laid out an element is drawn, at least 1; and how wide its edges are: of what is not drawn as
+// laid out, Chromium may enlarge pixels that it has. Both sides are taken together, for what lies on its side has not
+// changed its size.
+function drawnAs(element, box) {
   const { offsetWidth: width, offsetHeight: height } = element;
   const isAsLaidOut = Math.abs(box.width - width) <= ROUNDING && Math.abs(box.height - height) <= ROUNDING;
-  if (!width || !height || isAsLaidOut) return 1;
-  return Math.max(1, (box.width + box.height) / (width + height));
-}
-
-// How far an enlarged element paints beyond its edge: Chromium may enlarge pixels that it has, and draws an edge as wide
-// as one of them.
-function edgeAt(scale, edge) {
-  return scale > 1 ? (edge + 1) * scale : edge;
+  if (!width || !height || isAsLaidOut) return { scale: 1, softness: 0 };
+  const scale = Math.max(1, (box.width + box.height) / (width + height));
+  return { scale, softness: scale };
 }
 
 // What filters of an element and around it spread its paint by. `blurs`: of elements that were looked at already, those
@@ -121,8 +117,8 @@ function inkOf(element, look, blurs) {
   }
   const reach = known?.ink ?? inkOfStyle(element, style);
   if (known) known.ink = reach;
-  const scale = drawnScale(element, box);
-  const grown = (edges, shadow, edge) => grownBy(edges, shadow.map((far) => far * scale), edgeAt(scale, edge));
+  const { scale, softness } = drawnAs(element, box);
+  const grown = (edges, shadow, edge) => grownBy(edges, shadow.map((far) => far * scale), edge * scale + softness);
   let ink = null;
   if (reach.paints) {
     ink = grown([box.left, box.top, box.right, box.bottom], reach.shadow, reach.edge);
