@@ -75,7 +75,7 @@ def test_tweens_outside_of_the_registry_follow_the_frames_too(stage: Stage, gsap
 
 #: An opaque layer whose edge lies between two pixels. Chromium takes the page behind that edge for hidden.
 SLIDING = """
-<style>#a { position: absolute; left: 0; top: 40px; margin: 0; width: 121.02px; height: 50px; background: red }
+<style>#a { position: absolute; left: 0; top: 40px; margin: 0; width: 121.02px; background: #c30 }
 </style>
 <h1 id=a>title</h1>
 <script>addEventListener("hf-seek", ({ detail }) => {

@@ -69,13 +69,17 @@ def test_a_picture_is_tagged_as_bt709_limited() -> None:
     assert tags == (1, 1, 1, 1)
 
 
-def test_a_line_that_chromium_left_half_transparent_is_shown_in_its_colour() -> None:
-    pixels = with_alpha(bars())
-    pixels[:, WIDTH // 3, 3] = 211
+@pytest.mark.parametrize("order", ["rgba", "bgra"])
+def test_an_edge_that_chromium_left_half_transparent_gets_what_is_beside_it(order: str) -> None:
+    pixels = np.full((HEIGHT, WIDTH, 4), (200, 40, 10, 255), np.uint8)
+    pixels[:, WIDTH // 2 :, :3] = np.linspace((10, 20, 90), (10, 60, 20), HEIGHT).astype(np.uint8)[:, None]
+    expected = pixels.copy()
+    layer, page = pixels[:, WIDTH // 2 - 1].astype(float), pixels[:, WIDTH // 2].astype(float)
+    expected[:, WIDTH // 2 - 1] = np.round((layer * 100 + page * 155) / 255)
+    pixels[:, WIDTH // 2 - 1, 3] = 100
     reader = PictureReader(WIDTH, HEIGHT)
-    assert np.array_equal(
-        reader.read(png_bytes(pixels)).to_ndarray(), reader.read(png_bytes(bars())).to_ndarray()
-    )
+    found, wanted = (reader.from_pixels(one, order).to_ndarray().astype(int) for one in (pixels, expected))
+    assert np.abs(found - wanted).max() <= 1
 
 
 def test_more_transparent_pixels_than_an_edge_has_are_refused() -> None:

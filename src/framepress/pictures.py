@@ -31,6 +31,7 @@ from av.video.reformatter import (
 from numpy.typing import NDArray
 
 from framepress.errors import BrowserCrash, EncodeError, InternalError
+from framepress.half_transparent import filled
 
 Picture = av.VideoFrame
 
@@ -41,9 +42,7 @@ _SCALER = (
     Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP | Interpolation.BITEXACT
 )
 
-#: Share of a screenshot's pixels that may be transparent. Chromium leaves out what is behind an opaque
-#: layer, also under the edge of one that lies between two pixels: of a title that slides, a line one pixel
-#: wide comes half transparent at some frames. It is shown in the colour that it has.
+#: Share of a screenshot's pixels that may be half transparent; see `half_transparent`.
 EDGE_SHARE_MAX = 0.01
 
 #: Every so many pixels, both ways, one goes into a summary.
@@ -121,8 +120,10 @@ class PictureReader:
                 f"A frame is {frame.width}x{frame.height} pixels; this clip has {self.width}x{self.height}.",
                 rule="size",
             )
-        if frame.format.name in ("rgba", "bgra") and _clear_share(frame) > EDGE_SHARE_MAX:
-            raise InternalError("A frame with transparent pixels reached the encoder.", rule="opaque")
+        if frame.format.name in ("rgba", "bgra") and (share := _clear_share(frame)):
+            if share > EDGE_SHARE_MAX:
+                raise InternalError("A frame with transparent pixels reached the encoder.", rule="opaque")
+            frame = filled(frame)
         picture = to_yuv420p(frame, self._scaler)
         # A decoded PNG is an intra picture, and libx264 takes that for an order to make a key frame of it.
         picture.pict_type = PictureType.NONE
