@@ -73,10 +73,9 @@ def test_tweens_outside_of_the_registry_follow_the_frames_too(stage: Stage, gsap
     assert "requestAnimationFrame alive after frame 0" in result.stateful
 
 
-#: An opaque layer whose edge lies between two pixels. Chromium takes the page behind that edge for hidden.
+#: An opaque layer whose edge lies between two pixels; see `half_transparent`.
 SLIDING = """
-<style>#a { position: absolute; left: 0; top: 40px; margin: 0; width: 121.02px; background: #c30 }
-</style>
+<style>#a { position: absolute; left: 0; top: 40px; margin: 0; width: 121.02px; background: #c30 }</style>
 <h1 id=a>title</h1>
 <script>addEventListener("hf-seek", ({ detail }) => {
   document.getElementById("a").style.transform = `translate3d(${detail.time * 71.3 - 60}px, 0px, 0px)`;
