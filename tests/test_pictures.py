@@ -69,8 +69,14 @@ def test_a_picture_is_tagged_as_bt709_limited() -> None:
     assert tags == (1, 1, 1, 1)
 
 
-@pytest.mark.parametrize("order", ["rgba", "bgra"])
-def test_an_edge_that_chromium_left_half_transparent_gets_what_is_beside_it(order: str) -> None:
+def test_one_transparent_pixel_in_the_last_corner_is_refused() -> None:
+    pixels = with_alpha(bars())
+    pixels[-1, -1, 3] = 254
+    with pytest.raises(InternalError):
+        PictureReader(WIDTH, HEIGHT).from_pixels(pixels, "rgba")
+
+
+def test_an_edge_of_a_screenshot_that_was_left_half_transparent_gets_what_is_beside_it() -> None:
     pixels = np.full((HEIGHT, WIDTH, 4), (200, 40, 10, 255), np.uint8)
     pixels[:, WIDTH // 2 :, :3] = np.linspace((10, 20, 90), (10, 60, 20), HEIGHT).astype(np.uint8)[:, None]
     expected = pixels.copy()
@@ -78,11 +84,11 @@ def test_an_edge_that_chromium_left_half_transparent_gets_what_is_beside_it(orde
     expected[:, WIDTH // 2 - 1] = np.round((layer * 100 + page * 155) / 255)
     pixels[:, WIDTH // 2 - 1, 3] = 100
     reader = PictureReader(WIDTH, HEIGHT)
-    found, wanted = (reader.from_pixels(one, order).to_ndarray().astype(int) for one in (pixels, expected))
+    found, wanted = (reader.read(png_bytes(one)).to_ndarray().astype(int) for one in (pixels, expected))
     assert np.abs(found - wanted).max() <= 1
 
 
-def test_more_transparent_pixels_than_an_edge_has_are_refused() -> None:
+def test_more_transparent_pixels_of_a_screenshot_than_an_edge_has_are_refused() -> None:
     pixels = with_alpha(bars())
     pixels[: HEIGHT // 8, : WIDTH // 8, 3] = 254
     with pytest.raises(InternalError):

@@ -20,10 +20,9 @@ def filled(frame: av.VideoFrame) -> av.VideoFrame:
     """The same picture with every pixel opaque.
 
     Args:
-        frame: RGBA or BGRA, not premultiplied, most of it opaque.
+        frame: RGBA, not premultiplied, most of it opaque.
     """
-    name = frame.format.name
-    pixels = np.asarray(frame.to_ndarray(format=name), np.uint8)
+    pixels = np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
     rows, columns = np.nonzero(pixels[..., 3] < 255)
     own = pixels[rows, columns].astype(np.int32)
     behind = _farthest(pixels, rows, columns, own)
@@ -31,7 +30,7 @@ def filled(frame: av.VideoFrame) -> av.VideoFrame:
     mixed = (own[:, :3] * cover + behind * (255 - cover) + 127) // 255
     pixels[rows, columns, :3] = mixed
     pixels[..., 3] = 255
-    return av.VideoFrame.from_ndarray(pixels, name)
+    return av.VideoFrame.from_ndarray(pixels, "rgba")
 
 
 def _farthest(
@@ -41,9 +40,8 @@ def _farthest(
     height, width = pixels.shape[:2]
     colour, most = own[:, :3].copy(), np.zeros(len(rows), np.int32)
     for down, right in _AROUND:
-        beside = pixels[(rows + down).clip(0, height - 1), (columns + right).clip(0, width - 1)].astype(
-            np.int32
-        )
+        at = (rows + down).clip(0, height - 1), (columns + right).clip(0, width - 1)
+        beside = pixels[at].astype(np.int32)
         distance = np.abs(beside[:, :3] - own[:, :3]).sum(axis=1) * (beside[:, 3] == 255)
         farther = distance > most
         colour[farther], most[farther] = beside[farther, :3], distance[farther]
