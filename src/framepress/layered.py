@@ -10,8 +10,8 @@ Chromium draw all of it anew, and the first picture is believed when the next on
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -133,15 +133,31 @@ class PersonalLayer:
         self._sources: Sources | None = None
         page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
 
-    def frames(self, indices: range, fps: Fraction) -> Iterator[LayerFrame]:
+    def frames(
+        self,
+        indices: range,
+        fps: Fraction,
+        *,
+        wanted: Container[int] | None = None,
+        approve: Callable[[Sequence[Rect]], None] | None = None,
+    ) -> Iterator[LayerFrame]:
         """The layer of a seekable page at consecutive frames, the first being 0.
 
+        Args:
+            wanted: only these are captured and given, each by itself: `captured` says nothing then.
+            approve: is told, before anything is captured, what is going to be; may raise.
+
         Raises:
-            PlanMisfit: the page turned out to be stateful. Others: see `Page`.
+            PlanMisfit: the page turned out to be stateful. Others: see `Page`, and what `approve` raises.
         """
         states = self._watch(indices, fps)
+        if wanted is not None:
+            everything = (True,) * len(self._personal)
+            states = [replace(state, changed=everything) for state in states if state.index in wanted]
         memory = self._memory
         found = [self._group(roots, states, fps) for roots in groups(states)]
+        if approve is not None:
+            approve(list(self._views_of_all(states)))
         missing = [group for group in found if group.known is None]
         for window in windows(states):
             fresh, counts = self._window(window, missing, fps)
@@ -248,7 +264,7 @@ class PersonalLayer:
         looked_at: Rect | None = None
         view = (0, 0)
         overlay = self._overlays.get(part.roots)
-        for at, rect in enumerate(self._views(part, states, overlay is not None)):
+        for at, rect in enumerate(self._views(part, states, self._last, overlay is not None)):
             if all(states[at].rects[root] is None for root in part.roots):
                 # Hidden; what was shown before is not what will be shown after.
                 overlay = None
@@ -271,17 +287,31 @@ class PersonalLayer:
         else:
             self._overlays.pop(part.roots, None)
 
-    def _views(self, part: Cluster, states: Sequence[LayerState], known: bool) -> list[Rect | None]:
+    def _views_of_all(self, states: Sequence[LayerState]) -> Iterator[Rect]:
+        """Everything that is to be captured if nothing is known."""
+        known: set[tuple[int, ...]] = set()
+        before: LayerState | None = None
+        for window in windows(states):
+            last = window[-1]
+            parts = overlapping(root_rects(window))
+            for part in parts:
+                found = self._views(part, window, before, part.roots in known)
+                yield from (rect for rect in found if rect is not None)
+            known = {part.roots for part in parts if any(last.rects[root] for root in part.roots)}
+            before = last
+
+    def _views(
+        self, part: Cluster, states: Sequence[LayerState], before: LayerState | None, known: bool
+    ) -> list[Rect | None]:
         """What to capture of a part at each frame of a window; None: it looks as before.
 
         Args:
-            known: there is an overlay from the window before.
+            before: the last state of the window before. known: there is an overlay from that.
         """
         shown = [[state.rects[root] is not None for root in part.roots] for state in states]
         # Something that comes and goes leaves no rectangle behind that says where it was.
         steady = self._patches and all(all(roots) for roots in shown)
         needs: list[Rect | None] = []
-        before = self._last
         for state, roots in zip(states, shown, strict=True):
             gone = not any(roots)
             changed = [root for root in part.roots if state.changed[root]]

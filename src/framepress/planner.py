@@ -66,7 +66,7 @@ class Planner:
         task = group.survey(self._groups.personal, bands=request.reuse == "bands", helped=request.workers > 1)
         self._surveying[id(task)] = group
         if task.helped:
-            self._help.append(PlainFramesTask(task.samples[:VERIFIED]))
+            self._help.append(PlainFramesTask(task.samples[:VERIFIED], group.key))
         self._batch.told_phase("planning")
         return task
 

@@ -125,7 +125,7 @@ class Worker:
             case SurveyTask():
                 return do_survey(renderer, task, self._survey_beat)
             case PlainFramesTask():
-                renderer.keep_plain_frames(task.samples, self._survey_beat)
+                renderer.keep_plain_frames(task.samples, self._survey_beat, group=task.group)
                 return Kept()
             case BasisTask() | InspectTask() | ShotTask():
                 renderer.warm.page()

@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -40,7 +41,7 @@ from framepress.shelf import Shelf
 from framepress.store import Store
 from framepress.streams import AudioTrack
 from framepress.survey import Survey
-from framepress.survey_bench import NoPlan, Workbench, keep_plain_frames
+from framepress.survey_bench import NoPlan, Unwanted, Workbench, keep_plain_frames
 from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
 
@@ -297,14 +298,28 @@ class Renderer:
         return key, found, False
 
     def keep_plain_frames(
-        self, samples: Sequence[variants.Variant], beat: Callable[[str, int, int], None]
+        self,
+        samples: Sequence[variants.Variant],
+        beat: Callable[[str, int, int], None],
+        *,
+        group: str | None,
     ) -> None:
-        """Make the plain frames that a survey in another worker compares with."""
+        """Make the plain frames that a survey in another worker compares with.
+
+        Args:
+            group: its plan key; once it is known that there is no plan, nothing more is made.
+        """
         assert self._shelf is not None
+        cache = self._shelf.cache
+
+        def wanted() -> bool:
+            return group is None or cache.get("noplan", group) is None
+
         self.warm.page()
-        for sample in samples:
-            with self.warm.guard():
-                keep_plain_frames(self._bench(beat), sample, self._shelf.cache)
+        with suppress(Unwanted):
+            for sample in samples:
+                with self.warm.guard_but(Unwanted):
+                    keep_plain_frames(self._bench(beat), sample, cache, wanted=wanted)
 
     def _bench(self, beat: Callable[[str, int, int], None]) -> Workbench:
         return Workbench(

@@ -41,6 +41,10 @@ class Refused(Exception):
         self.answer = NoPlan(rule, reason)
 
 
+class Unwanted(Exception):
+    """Frames were being made that nobody is going to compare with any more."""
+
+
 @dataclass(frozen=True)
 class Workbench:
     """What a survey needs of its renderer.
@@ -76,14 +80,22 @@ def plain_key(bench: Workbench, sample: Variant) -> str:
     )
 
 
-def keep_plain_frames(bench: Workbench, sample: Variant, cache: Cache, *, clip: Clip | None = None) -> Path:
+def keep_plain_frames(
+    bench: Workbench,
+    sample: Variant,
+    cache: Cache,
+    *,
+    clip: Clip | None = None,
+    wanted: Callable[[], bool] = lambda: True,
+) -> Path:
     """Capture every frame of a sample on the plain path and keep them all, for a survey to compare with.
 
     Args:
         clip: of the page, if it is open.
+        wanted: is asked before each frame.
 
     Raises:
-        RowFailure: the sample cannot be rendered. CacheFault: there is no room.
+        RowFailure: the sample cannot be rendered. CacheFault: there is no room. Unwanted: they are not.
     """
     opened = clip or bench.open(sample)
     reader = PictureReader(opened.encoder.width, opened.encoder.height)
@@ -92,6 +104,8 @@ def keep_plain_frames(bench: Workbench, sample: Variant, cache: Cache, *, clip: 
         stream.seek(_SLOTS_BYTES)
         writer = PlateWriter(stream)
         for frame in capture_frames(bench.page(), range(opened.frame_count), opened.fps):
+            if not wanted():
+                raise Unwanted
             writer.add(packed(reader.read(frame.png)) if frame.png is not None else None)
             bench.beat("drawing samples", frame.index, opened.frame_count)
         stream.seek(0)

@@ -17,6 +17,7 @@ from framepress.looks import (
 from framepress.overlay_reader import OverlayReader
 from framepress.pictures import PictureReader
 from framepress.plate import Packed
+from framepress.rects import Rect
 from framepress.survey_bench import Refused
 from framepress.survey_looks import VERIFIED, LooksSurvey, trial_frames
 from framepress.variants import Variant
@@ -39,16 +40,21 @@ class LayersSurvey(LooksSurvey):
 
     def _settle_layers(self) -> None:
         """Try layers at a few moments until the two most different samples come out right."""
+        plain: dict[int, list[Packed]] = {}
         for _ in range(TRIAL_ROUNDS):
-            miss = self._trial()
+            miss = self._trial(plain)
             if miss is None:
                 return
             frame, at, sample_index = miss
             self._learn(frame, at, sample_index)
         raise Refused("layers", "The layers of the page do not add up to its picture.")
 
-    def _trial(self) -> tuple[int, tuple[int, int], int] | None:
-        """The first frame at which composite and plain picture differ, where, and for which sample."""
+    def _trial(self, plain: dict[int, list[Packed]]) -> tuple[int, tuple[int, int], int] | None:
+        """The first frame at which composite and plain picture differ, where, and for which sample.
+
+        Args:
+            plain: pictures of the samples as far as they have been made; is filled in.
+        """
         clip = self._known_clip()
         frames = trial_frames(clip.frame_count)
         plates: dict[int, Packed] = {}
@@ -56,10 +62,11 @@ class LayersSurvey(LooksSurvey):
         for number, sample in enumerate(self._samples[:VERIFIED]):
             if number == 0:
                 plates, above = self._trial_plates(sample, frames)
-            plain = dict(zip(frames, self._plain_pictures(sample, frames), strict=True))
+            if number not in plain:
+                plain[number] = list(self._plain_pictures(sample, frames))
             composed = self._composed(number, frames, plates, above)
-            for frame in frames:
-                found = compare(next(composed), plain[frame], clip.encoder.width, clip.encoder.height)
+            for frame, picture in zip(frames, plain[number], strict=True):
+                found = compare(next(composed), picture, clip.encoder.width, clip.encoder.height)
                 if not found.holds:
                     return frame, found.at or (0, 0), number
         return None
@@ -105,24 +112,17 @@ class LayersSurvey(LooksSurvey):
             clip = self._open(sample)
             layer = self._personal_layer(clip, memory=self._memory(sample))
             found = self._layers[number] = []
-            for frame in layer.frames(range(clip.frame_count), clip.fps):
+            for frame in layer.frames(range(clip.frame_count), clip.fps, approve=self._check_cost):
                 found.append(frame)
                 self._bench.beat("finding layers", frame.index, clip.frame_count)
-            self._check_cost(found)
         return self._layers[number]
 
-    def _check_cost(self, layer: Sequence[LayerFrame]) -> None:
+    def _check_cost(self, captures: Sequence[Rect]) -> None:
         """Refuse where reuse would capture as much as the plain path does."""
         clip = self._known_clip()
         pixels = clip.encoder.width * clip.encoder.height
         plain = self._changing * (pixels + CAPTURE_PIXELS)
-        seen: set[int] = set()
-        ours = 0
-        for frame in layer:
-            for overlay in frame.overlays:
-                if id(overlay) not in seen:
-                    seen.add(id(overlay))
-                    ours += overlay.rect.area + CAPTURE_PIXELS
+        ours = sum(rect.area + CAPTURE_PIXELS for rect in captures)
         if ours > CAPTURED_SHARE_MAX * plain and ours > pixels:
             share = 100 * ours / max(plain, 1)
             raise Refused(
@@ -162,9 +162,9 @@ class LayersSurvey(LooksSurvey):
             return
         clip = self._open(sample)
         last = max(wanted) + 1 if wanted is not None else clip.frame_count
-        for frame in self._personal_layer(clip, self._above, patches=False).frames(range(last), clip.fps):
-            if wanted is None or frame.index in wanted:
-                yield frame.index, frame.overlays
+        layer = self._personal_layer(clip, self._above, patches=False)
+        for frame in layer.frames(range(last), clip.fps, wanted=wanted):
+            yield frame.index, frame.overlays
 
     def _learn(self, frame: int, at: tuple[int, int], sample_index: int) -> None:
         """Take in what a trial has shown: an element over the personal ones, or one more that is personal."""

@@ -98,9 +98,14 @@ class SurveyTask:
 
 @dataclass(frozen=True)
 class PlainFramesTask:
-    """Keep every frame of some samples as the plain path makes it, for the survey that compares with them."""
+    """Keep every frame of some samples as the plain path makes it, for the survey that compares with them.
+
+    Attributes:
+        group: plan key of the group that is surveyed; None: not known.
+    """
 
     samples: tuple[Variant, ...]
+    group: str | None
 
 
 Task = RowTask | OpenTask | SegmentTask | StillTask | SurveyTask | PlainFramesTask | PreflightTask
@@ -124,7 +129,7 @@ class Surveyed:
 
 @dataclass(frozen=True)
 class Kept:
-    """The frames that a `PlainFramesTask` asked for are in the cache."""
+    """The frames that a `PlainFramesTask` asked for are in the cache, or nobody wants them any more."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,121 @@
+"""What a survey spares itself: captures that nobody asked for, those of a layer that is too dear, and plain
+frames of rows that turn out to have no plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framepress.cache import Cache
+from framepress.composite import Canvas, blend, packed
+from framepress.layered import LayerFrame, PersonalLayer
+from framepress.overlay_reader import OverlayReader
+from framepress.page import Page
+from framepress.rects import Rect
+from framepress.renderer import Renderer
+from framepress.settings import RenderSettings, RunLimits
+from framepress.survey_bench import NoPlan
+from stage import Stage, browser_options, place_of, root
+
+FPS, SIZE = Fraction(30), (160, 90)
+FRAMES = range(40)
+
+#: One that slides, one that comes and goes, one that stands still.
+PAGE = root(
+    "<style>p { position: absolute; margin: 0; width: 30px; height: 20px; background: #c30 }"
+    " #slides { animation: go 1s linear both } #blinks { animation: be 1s steps(3) both; top: 40px }"
+    " #blinks { left: 70px } #stands { top: 65px; left: 120px }"
+    " @keyframes go { to { translate: 100px } } @keyframes be { to { opacity: 0 } }</style>"
+    "<p id=slides></p><p id=blinks></p><p id=stands></p>",
+    seconds="2",
+)
+PLACES = ("#slides", "#blinks", "#stands")
+
+
+@pytest.fixture
+def page(stage: Stage) -> Page:
+    renderer = stage.renderer(PAGE)
+    renderer.open(stage.variant(renderer))
+    return renderer.warm.page()
+
+
+def layer(page: Page) -> PersonalLayer:
+    return PersonalLayer(page, [place_of(page, one) for one in PLACES], scale=1.0, size=SIZE)
+
+
+def picture(frame: LayerFrame) -> bytes:
+    """What it shows on a grey plate."""
+    canvas = Canvas(*SIZE)
+    canvas.fill(np.full(SIZE[0] * SIZE[1] * 3 // 2, 120, np.uint8))
+    for overlay in OverlayReader(*SIZE).read(frame.overlays):
+        blend(canvas.planes, overlay)
+    return packed(canvas.frame).tobytes()
+
+
+def test_what_is_to_be_captured_is_told_before_anything_is(page: Page) -> None:
+    told: list[Rect] = []
+    frames = list(layer(page).frames(FRAMES, FPS, approve=told.extend))
+    assert len(told) == sum(frame.captured for frame in frames) > 40
+    captured = {id(one): one.rect for frame in frames for one in frame.overlays}
+    assert sorted(map(Rect.as_list, told)) == sorted(rect.as_list() for rect in captured.values())
+
+
+def test_a_layer_that_is_not_approved_is_not_captured(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures: list[int] = []
+    monkeypatch.setattr(Page, "picture", lambda _page, index, _size: pictures.append(index))
+
+    def refuse(_: Sequence[Rect]) -> None:
+        raise ValueError("too dear")
+
+    with pytest.raises(ValueError, match="too dear"):
+        list(layer(page).frames(FRAMES, FPS, approve=refuse))
+    assert not pictures
+
+
+def test_only_wanted_frames_are_captured(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = {frame.index: frame for frame in layer(page).frames(FRAMES, FPS)}
+    taken: list[int] = []
+    take = page.picture
+
+    def picture_of(index: int, size: tuple[int, int]) -> bytes:
+        taken.append(index)
+        return take(index, size)
+
+    monkeypatch.setattr(page, "picture", picture_of)
+    some = list(layer(page).frames(FRAMES, FPS, wanted={3, 35}))
+    assert [frame.index for frame in some] == [3, 35]
+    assert set(taken) == {3, 35}
+    for frame in some:
+        assert picture(frame) == picture(every[frame.index])
+
+
+def test_plain_frames_are_not_made_when_it_is_known_that_there_is_no_plan(
+    tmp_path: Path, browser_path: Path, stage: Stage
+) -> None:
+    composition = stage.renderer(PAGE).composition
+    cache = Cache(tmp_path / "cache")
+    renderer = Renderer(
+        composition, RenderSettings(), RunLimits(), browser_options(browser_path, tmp_path), pieces=cache
+    )
+    sample = stage.variant(renderer)
+    beats: list[tuple[str, int]] = []
+
+    def beat(step: str, frame: int, _total: int) -> None:
+        beats.append((step, frame))
+        if frame == 5:
+            renderer._shelf.put("ab" * 32, NoPlan("layers", "They do not add up."))  # type: ignore[union-attr]
+
+    browser = renderer.warm.page()
+    renderer.keep_plain_frames([sample, sample], beat, group="ab" * 32)
+    assert beats[-1] == ("drawing samples", 5)
+    assert not cache.keys("plain") and not cache.keys("noplain")
+    assert renderer.warm.page() is browser, "it is not the browser's fault"
+    beats.clear()
+    renderer.keep_plain_frames([sample], beat, group="cd" * 32)
+    assert len(beats) == 60 and len(cache.keys("plain")) == 1
+    renderer.close()
