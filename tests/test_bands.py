@@ -238,7 +238,9 @@ def test_lines_of_a_composite_are_the_composite_of_lines(
     lines = (top * MB, min((top + rows) * MB, HEIGHT))
     ground = packed(PictureReader(WIDTH, HEIGHT).from_pixels(still(0), "rgb24"))
     png = png_bytes(rng.integers(0, 256, (tall, 40, 4), dtype=np.uint8))
-    overlay = read_overlay(PictureReader(WIDTH, HEIGHT), png, Rect(20, y, 40, tall), (WIDTH, HEIGHT))
+    overlay = read_overlay(
+        PictureReader(WIDTH, HEIGHT).decode_rgba(png), Rect(20, y, 40, tall), (WIDTH, HEIGHT)
+    )
     assert overlay is not None
     canvas, part = Canvas(WIDTH, HEIGHT), BandCanvas(WIDTH, HEIGHT, lines)
     canvas.fill(ground)

@@ -109,6 +109,50 @@ INKS = {
         "filter: blur(12px)", inside="<i style='display: contents'><u>Seen</u></i>", area_max=9
     ),
     "a shadow by a filter": Ink("filter: drop-shadow(0 12px 10px #f00)", inside="<b>Seen</b>", area_max=16),
+    "digits, which need less than their lines": Ink(
+        "font: 700 120px/1 sans-serif", inside="471", area_max=1.5
+    ),
+    "tabular digits": Ink(
+        "font: 700 120px/1 sans-serif; font-variant-numeric: tabular-nums", inside="471", area_max=1.5
+    ),
+    "letters that reach down": Ink("font: 700 80px/1 serif", inside="gjQÇ"),
+    "letters with a lot on and under them": Ink("font: 80px/1 sans-serif", inside="Ẓ̱̩͑ͫ̓Å̂́", area_max=6),
+    "two lines": Ink("font: 700 60px/0.8 sans-serif; width: 60px", inside="xg xE"),
+    "upper case": Ink("font: 700 80px/1 sans-serif; text-transform: uppercase", inside="üï"),
+    "underlined": Ink(
+        "font: 700 80px/1 sans-serif; text-decoration: underline 12px; text-underline-offset: 20px",
+        inside="seen",
+        area_max=4,
+    ),
+    "underlined around it": Ink(
+        "",
+        inside="<u style='font: 700 80px/1 sans-serif; text-decoration: underline 12px'><b>seen</b></u>",
+        area_max=4,
+    ),
+    "a large first letter": Ink(
+        "", inside="<style>#seen p::first-letter { font-size: 160px }</style><p>Seen</p>", area_max=3
+    ),
+    "small capitals": Ink("font: small-caps 700 80px/1 sans-serif", inside="xx", area_max=5),
+    "from top to bottom": Ink(
+        "font: 700 90px/1 sans-serif; writing-mode: vertical-rl; width: auto; top: 40px",
+        inside="471",
+        area_max=3,
+    ),
+    "marks of emphasis": Ink(
+        "font: 700 60px/1 sans-serif; text-emphasis: filled circle", inside="xx", area_max=6
+    ),
+    "outlined letters": Ink(
+        "font: 700 80px/1 sans-serif; -webkit-text-stroke: 10px #f00", inside="471", area_max=2
+    ),
+    "letters with a shadow": Ink(
+        "font: 700 80px/1 sans-serif; text-shadow: 0 -40px 4px #f00", inside="471", area_max=2.5
+    ),
+    "letters that another font has": Ink("font: 700 80px/1 sans-serif", inside="של 中"),
+    "letters beside others": Ink(
+        "font: 700 80px/1 sans-serif; width: 300px", inside="4<i style='font-size: 30px'>g</i>7"
+    ),
+    "letters that are turned": Ink("font: 700 80px/1 sans-serif; rotate: 180deg", inside="471", area_max=2.5),
+    "letters that are enlarged": Ink("font: 700 40px/1 sans-serif", ENLARGED, inside="471", area_max=4),
     "italics": Ink("font: italic 700 80px/0.7 serif", inside="fff", area_max=5),
     "letters that are close": Ink("font-size: 80px; letter-spacing: -24px", inside="MM", area_max=5),
 }

@@ -11,7 +11,8 @@ import pytest
 from dangers import SUN, Danger, values
 from framepress.agreement import compare
 from framepress.cache import Cache
-from framepress.layer_groups import LayerState, Sources, groups, seen
+from framepress.layer_groups import LayerState, Sources, seen
+from framepress.layer_parts import groups_of, plan_windows
 from framepress.layer_pieces import CachedLayers
 from framepress.rects import Rect
 from lists import Press, Ran
@@ -110,16 +111,21 @@ FPS = Fraction(30)
 
 
 def state(index: int, *rects: Rect | None, looks: tuple[int, ...] = (1, 2), marks: int = 0) -> LayerState:
-    return LayerState(index, rects, (False, False), (None, None), looks, (8, 9), (marks, 0), 5)
+    nothing = (None, None)
+    return LayerState(index, rects, (False, False), nothing, nothing, looks, (8, 9), (marks, 0), 5)
 
 
 LEFT, RIGHT = Rect(0, 0, 64, 64), Rect(512, 0, 64, 64)
 APART = [state(index, LEFT, RIGHT) for index in range(40)]
 
 
-def test_elements_that_meet_in_one_window_are_one_group_in_all() -> None:
+def groups(states: list[LayerState]) -> list[tuple[int, ...]]:
+    return groups_of(plan_windows(states, 1.0, patches=True))
+
+
+def test_elements_that_meet_at_one_frame_are_one_group_in_all() -> None:
     assert groups(APART) == [(0,), (1,)]
-    assert groups([*APART[:35], state(35, RIGHT, LEFT), *APART[36:]]) == [(0, 1)]
+    assert groups([*APART[:35], state(35, RIGHT, RIGHT), *APART[36:]]) == [(0, 1)]
     assert groups([state(0, LEFT, None)]) == [(0,)]
 
 

@@ -18,6 +18,7 @@ from framepress.layer_pieces import LAYER, pack_layer, unpack_layer
 from framepress.layered import OverlayPng
 from framepress.overlay_reader import OverlayReader
 from framepress.rects import Rect
+from framepress.stills import Shift
 from lists import Press
 from stage import browser_options
 
@@ -139,7 +140,24 @@ def chain(length: int, at: int = 0) -> list[OverlayPng]:
 
 
 def described(overlay: OverlayPng | None) -> object:
-    return None if overlay is None else (overlay.rect, overlay.png, described(overlay.onto))
+    return None if overlay is None else (overlay.rect, overlay.png, overlay.shift, described(overlay.onto))
+
+
+def test_what_is_made_of_another_frame_reads_back_and_is_read_as_it_says() -> None:
+    of = OverlayPng(Rect(8, 0, 16, 16), png((16, 16), (200, 9, 9, 255)))
+    made = OverlayPng(of.rect, of.png, None, Shift(3, 5, 0.25))
+    # The frame that the others are made of comes last.
+    packed = pack_layer([(made,), (of,)])
+    read = unpack_layer(packed)
+    assert packed.count(of.png) == 1
+    assert [described(one) for [one] in read] == [described(made), described(of)]
+    reader = OverlayReader(48, 32)
+    [shown] = reader.read(read[0])
+    assert shown.rect == Rect(10, 4, 14, 12)
+    # Its own edge lies one pixel to the right and below.
+    assert set(shown.keep[1:, 1:].flat) == {255 - 64} and set(shown.keep[0]) == set(shown.keep[:, 0]) == {255}
+    [whole] = reader.read(read[1])
+    assert whole.rect == of.rect and not whole.keep.any()
 
 
 def test_a_layer_reads_back_with_its_patches_and_stores_shared_parts_once() -> None:

@@ -245,7 +245,10 @@ class BandWriter:
         if id(one) not in self._digests:
             if len(self._digests) > SEEN_MAX:
                 self._digests.clear()
-            self._digests[id(one)] = (one, hashlib.sha256(one.png).hexdigest())
+            shown = hashlib.sha256(one.png)
+            if one.shift is not None:
+                shown.update(repr(one.shift).encode("ascii"))
+            self._digests[id(one)] = (one, shown.hexdigest())
         return self._digests[id(one)][1]
 
     def _stored(self, key: str | None) -> list[Slices] | None:

@@ -23,7 +23,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorPrimaries, ColorTrc
 from numpy.typing import NDArray
 
-from framepress.pictures import Picture, PictureReader
+from framepress.pictures import Picture
 from framepress.rects import Rect
 
 Plane = NDArray[np.uint8]
@@ -60,21 +60,12 @@ class Overlay:
     touches_edge: bool
 
 
-def read_overlay(reader: PictureReader, png: bytes, rect: Rect, size: tuple[int, int]) -> Overlay | None:
+def read_overlay(pixels: NDArray[np.uint8], rect: Rect, size: tuple[int, int]) -> Overlay | None:
     """An overlay from a capture; None: all of it is transparent.
 
     Args:
-        rect: where the capture belongs, on even pixels. size: of the whole picture.
-
-    Raises:
-        BrowserCrash: it is not a whole PNG.
+        pixels: RGBA, not premultiplied. rect: where they belong, on even pixels. size: of the whole picture.
     """
-    frame = reader.decode_png(png)
-    if frame.format.name != "rgba":
-        # Chromium leaves the alpha channel out of a PNG whose pixels are all opaque.
-        pixels = np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
-    else:
-        pixels = _rgba(frame)
     alpha = pixels[..., 3]
     painted = alpha > 0
     rows, columns = np.flatnonzero(painted.any(axis=1)), np.flatnonzero(painted.any(axis=0))
@@ -269,11 +260,3 @@ def planes(frame: av.VideoFrame) -> tuple[Plane, Plane, Plane]:
 def packed(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """The planes one after the other without padding; see `Canvas.fill`."""
     return np.concatenate([plane.reshape(-1) for plane in planes(frame)])
-
-
-def _rgba(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    plane = frame.planes[0]
-    data: NDArray[np.uint8] = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload]
-    return data.reshape(frame.height, plane.line_size)[:, : frame.width * 4].reshape(
-        frame.height, frame.width, 4
-    )

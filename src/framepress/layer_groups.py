@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from framepress.looks import overlapping
 from framepress.rects import Rect
+from framepress.stills import Still
 
 #: Frames per window. Shorter ones fit what moves more tightly; each costs some five frames per part that
 #: changes.
@@ -31,6 +31,7 @@ class LayerState:
         rects: where it paints, pixels of the picture; None: nowhere.
         changed: whether it may look different from the frame before.
         wipes: where it may, if that is less than all of it, pixels of the picture.
+        stills: how it is shifted and faded; None: it is more than that.
         looks, paths: how it looks, and how the elements around it do, as numbers.
         marks: see `MARK_PICTURED`.
         rest: how everything else looks, as one number.
@@ -40,6 +41,7 @@ class LayerState:
     rects: tuple[Rect | None, ...]
     changed: tuple[bool, ...]
     wipes: tuple[Rect | None, ...]
+    stills: tuple[Still | None, ...]
     looks: tuple[int, ...]
     paths: tuple[int, ...]
     marks: tuple[int, ...]
@@ -91,22 +93,6 @@ def joined(rects: Iterable[Rect | None]) -> Rect | None:
 def root_rects(window: Sequence[LayerState]) -> list[Rect | None]:
     """Where each personal element paints during a window."""
     return [joined(state.rects[root] for state in window) for root in range(len(window[0].rects))]
-
-
-def groups(states: Sequence[LayerState]) -> list[tuple[int, ...]]:
-    """Personal elements, as indices, that are captured together in some window; in order."""
-    found: list[set[int]] = []
-    for window in windows(states):
-        for part in overlapping(root_rects(window)):
-            together = set(part.roots)
-            apart = []
-            for group in found:
-                if group.isdisjoint(together):
-                    apart.append(group)
-                else:
-                    together |= group
-            found = [*apart, together]
-    return sorted(tuple(sorted(group)) for group in found)
 
 
 def seen(

@@ -6,8 +6,9 @@ the settings, and what the page says of itself (looks, boxes, markup, rules; `la
 say all of it (a canvas, a frame, a shadow tree) is captured each time.
 
 The piece: 4 bytes (big-endian) of length, JSON of that length, then PNG files one after the other. The JSON
-is ``{"parts": [[x, y, width, height, bytes, index of the part it is a patch of or -1], ...], "frames":
-[[index of a part, ...], ...]}``; a part stands after the one it is a patch of.
+is ``{"files": [bytes, ...], "parts": [[x, y, width, height, file, onto], ...], "frames": [[part, ...],
+...]}``, files and parts by index. `onto` is the part that one is a patch of, which stands before it, or -1.
+A part that is another frame's, shifted, has three more numbers: pixels to the right, pixels down, opacity.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from framepress.cache import Cache
 from framepress.errors import CacheFault
 from framepress.layered import OverlayPng
 from framepress.rects import Rect
+from framepress.stills import Shift
 
 #: The kind of captured layers.
 LAYER = "layer"
 
-#: Raised when pages are captured in another way. 1: the first, whole layers. 2: groups of elements.
-LAYER_VERSION = 2
+#: Raised when pages are captured in another way. 1: the first, whole layers. 2: groups of elements. 3: some
+#: captures are made of others.
+LAYER_VERSION = 3
 
 #: Files of a row that only what shows a file depends on, by the end of their name; another one may be a font.
 _PICTURE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".apng", ".avif", ".bmp", ".ico", ".svg")
@@ -96,7 +99,8 @@ class CachedLayers:
 def pack_layer(frames: Sequence[Sequence[OverlayPng]]) -> bytes:
     """The bytes of the piece; parts that frames share are stored once."""
     numbers: dict[int, int] = {}
-    parts: list[OverlayPng] = []
+    files: dict[int, tuple[int, bytes]] = {}
+    places: list[list[float]] = []
 
     def number(overlay: OverlayPng) -> int:
         chain = [overlay]
@@ -104,30 +108,36 @@ def pack_layer(frames: Sequence[Sequence[OverlayPng]]) -> bytes:
             chain.append(onto)
         for one in reversed(chain):
             if id(one) not in numbers:
-                numbers[id(one)] = len(parts)
-                parts.append(one)
+                numbers[id(one)] = len(places)
+                file, _ = files.setdefault(id(one.png), (len(files), one.png))
+                onto_index = -1 if one.onto is None else numbers[id(one.onto)]
+                shift = one.shift
+                more = [] if shift is None else [shift.x, shift.y, shift.opacity]
+                places.append([*one.rect.as_list(), file, onto_index, *more])
         return numbers[id(overlay)]
 
     shown = [[number(overlay) for overlay in overlays] for overlays in frames]
-    places = [
-        [*one.rect.as_list(), len(one.png), -1 if one.onto is None else numbers[id(one.onto)]]
-        for one in parts
-    ]
-    head = json.dumps({"parts": places, "frames": shown}, separators=(",", ":")).encode("ascii")
-    return b"".join([len(head).to_bytes(4), head, *(one.png for one in parts)])
+    pngs = [png for _, png in files.values()]
+    told = {"files": [len(png) for png in pngs], "parts": places, "frames": shown}
+    head = json.dumps(told, separators=(",", ":")).encode("ascii")
+    return b"".join([len(head).to_bytes(4), head, *pngs])
 
 
 def unpack_layer(data: bytes) -> list[tuple[OverlayPng, ...]]:
     """Read `pack_layer`. Raises ValueError, KeyError, TypeError or IndexError if it is not one."""
     at = 4 + int.from_bytes(data[:4])
     head = json.loads(data[4:at])
-    parts: list[OverlayPng] = []
-    for x, y, width, height, size, onto in head["parts"]:
-        if onto >= len(parts):
-            raise ValueError("a patch that stands before what it is on")
-        below = parts[onto] if onto >= 0 else None
-        parts.append(OverlayPng(Rect(x, y, width, height), data[at : at + size], below))
+    files = []
+    for size in head["files"]:
+        files.append(data[at : at + size])
         at += size
     if at != len(data):
         raise ValueError("a layer that is not as long as it says")
+    parts: list[OverlayPng] = []
+    for x, y, width, height, file, onto, *more in head["parts"]:
+        if onto >= len(parts):
+            raise ValueError("a patch that stands before what it is on")
+        below = parts[onto] if onto >= 0 else None
+        shift = Shift(*more) if more else None
+        parts.append(OverlayPng(Rect(x, y, width, height), files[file], below, shift))
     return [tuple(parts[index] for index in shown) for shown in head["frames"]]

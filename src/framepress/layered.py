@@ -10,17 +10,19 @@ Chromium draw all of it anew, and the first picture is believed when the next on
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
 from framepress.errors import BrowserCrash, PlanMisfit
-from framepress.layer_groups import LayerState, Sources, groups, joined, root_rects, seen, windows
-from framepress.looks import Cluster, overlapping, rect_in_picture
+from framepress.layer_groups import LayerState, Sources, seen
+from framepress.layer_parts import Part, Window, groups_of, plan_windows
+from framepress.looks import rect_in_picture
 from framepress.page import Page
+from framepress.pictures import PictureReader
 from framepress.rects import Rect
-from framepress.views import views
+from framepress.stills import Shift, Still, holds
 
 #: Pictures of the first frame after the view was moved until two must have been equal.
 SETTLE_TRIES = 20
@@ -37,11 +39,13 @@ class OverlayPng:
         rect: where it belongs, pixels of the picture.
         png: RGBA.
         onto: what this is a patch of: outside of `rect` the part looks as it did there; None: it is whole.
+        shift: what makes it of `png`, which is another frame's then; None: it looks so.
     """
 
     rect: Rect
     png: bytes
     onto: OverlayPng | None = None
+    shift: Shift | None = None
 
     @property
     def depth(self) -> int:
@@ -124,12 +128,12 @@ class PersonalLayer:
         self._page = page
         self._scale = scale
         self._size = size
+        self._reader = PictureReader(*size)
         self._margin = margin
         self._patches = patches
         self._memory = memory
         self._personal = list(personal)
         self._overlays: dict[tuple[int, ...], OverlayPng] = {}
-        self._last: LayerState | None = None
         self._sources: Sources | None = None
         page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
 
@@ -155,19 +159,20 @@ class PersonalLayer:
             everything = (True,) * len(self._personal)
             states = [replace(state, changed=everything) for state in states if state.index in wanted]
         memory = self._memory
-        found = [self._group(roots, states, fps) for roots in groups(states)]
+        planned = plan_windows(states, self._scale, patches=self._patches)
         if approve is not None:
-            approve(list(self._views_of_all(states)))
+            approve([rect for window in planned for part in window.parts for rect in part.captures])
+        found = [self._group(roots, states, fps) for roots in groups_of(planned)]
         missing = [group for group in found if group.known is None]
-        for window in windows(states):
+        first = 0
+        for window in planned:
             fresh, counts = self._window(window, missing, fps)
-            self._last = window[-1]
-            first = window[0].index - states[0].index
+            stop = first + len(window.states)
             shown = [
-                fresh[group.roots] if group.known is None else group.known[first : first + len(window)]
-                for group in found
+                fresh[group.roots] if group.known is None else group.known[first:stop] for group in found
             ]
-            for at, (state, count) in enumerate(zip(window, counts, strict=True)):
+            first = stop
+            for at, (state, count) in enumerate(zip(window.states, counts, strict=True)):
                 overlays = tuple(overlay for group in shown for overlay in group[at])
                 yield LayerFrame(state.index, overlays, count, state.rest)
         for group in missing:
@@ -214,6 +219,7 @@ class PersonalLayer:
             tuple(self._rect(root["ink"]) for root in personal),
             tuple(bool(root["changed"]) for root in personal),
             tuple(self._rect(root["wipe"]) for root in personal),
+            tuple(Still.read(root["still"]) for root in personal),
             tuple(int(root["look"]) for root in personal),
             tuple(int(root["path"]) for root in personal),
             tuple(int(root["marks"]) for root in personal),
@@ -232,22 +238,20 @@ class PersonalLayer:
     # ---- then: how it looks ---------------------------------------------------------------------
 
     def _window(
-        self, states: Sequence[LayerState], missing: Sequence[_Group], fps: Fraction
+        self, window: Window, missing: Sequence[_Group], fps: Fraction
     ) -> tuple[dict[tuple[int, ...], list[tuple[OverlayPng, ...]]], list[int]]:
         """Capture groups: the overlays of each at every frame, and how many parts were captured for it."""
         wanted = {root: group.roots for group in missing for root in group.roots}
-        parts = overlapping(
-            [rect if root in wanted else None for root, rect in enumerate(root_rects(states))]
-        )
+        parts = [part for part in window.parts if part.roots[0] in wanted]
         kept = {part.roots: self._overlays[part.roots] for part in parts if part.roots in self._overlays}
         self._overlays = kept
         shown: dict[tuple[int, ...], list[list[OverlayPng]]] = {
-            group.roots: [[] for _ in states] for group in missing
+            group.roots: [[] for _ in window.states] for group in missing
         }
-        counts = [0] * len(states)
+        counts = [0] * len(window.states)
         for part in parts:
             frames = shown[wanted[part.roots[0]]]
-            for at, overlay, is_new in self._part(part, states, fps):
+            for at, overlay, is_new in self._part(part, window.states, fps):
                 frames[at].append(overlay)
                 counts[at] += is_new
         fresh = {roots: [tuple(overlays) for overlays in frames] for roots, frames in shown.items()}
@@ -257,89 +261,72 @@ class PersonalLayer:
         return fresh, counts
 
     def _part(
-        self, part: Cluster, states: Sequence[LayerState], fps: Fraction
+        self, part: Part, states: Sequence[LayerState], fps: Fraction
     ) -> Iterator[tuple[int, OverlayPng, bool]]:
         """The overlays of one part in a window: position in `states`, overlay, whether it is new."""
-        # Where the view is, and the size of what it gives.
-        looked_at: Rect | None = None
-        view = (0, 0)
+        camera = _Camera(self._page, part.roots, fps)
+        stills = self._stills(part, states, camera)
         overlay = self._overlays.get(part.roots)
-        for at, rect in enumerate(self._views(part, states, self._last, overlay is not None)):
+        for at, rect in enumerate(part.views):
             if all(states[at].rects[root] is None for root in part.roots):
                 # Hidden; what was shown before is not what will be shown after.
                 overlay = None
                 continue
-            if rect is not None:
-                index = states[at].index
+            if at in stills:
+                overlay = stills[at]
+            elif rect is not None:
                 deep = overlay is None or rect == part.rect or overlay.depth >= PATCHES_MAX
                 onto, wanted = (None, part.rect) if deep else (overlay, rect)
-                if wanted != looked_at:
-                    view, looked_at = self._move_view(wanted, index, fps), wanted
-                    png = picture_that_stays(self._page, index, view)
-                else:
-                    self._page.seek(index, fps)
-                    png = self._page.picture(index, view)
-                overlay = OverlayPng(wanted, png, onto)
+                overlay = OverlayPng(wanted, camera.take(wanted, states[at].index), onto)
             assert overlay is not None
-            yield at, overlay, rect is not None
+            yield at, overlay, rect is not None and overlay.shift is None
         if overlay is not None:
             self._overlays[part.roots] = overlay
         else:
             self._overlays.pop(part.roots, None)
 
-    def _views_of_all(self, states: Sequence[LayerState]) -> Iterator[Rect]:
-        """Everything that is to be captured if nothing is known."""
-        known: set[tuple[int, ...]] = set()
-        before: LayerState | None = None
-        for window in windows(states):
-            last = window[-1]
-            parts = overlapping(root_rects(window))
-            for part in parts:
-                found = self._views(part, window, before, part.roots in known)
-                yield from (rect for rect in found if rect is not None)
-            known = {part.roots for part in parts if any(last.rects[root] for root in part.roots)}
-            before = last
+    def _stills(self, part: Part, states: Sequence[LayerState], camera: _Camera) -> dict[int, OverlayPng]:
+        """Overlays that others are made of, and those that are made."""
+        found: dict[int, OverlayPng] = {}
+        for run in part.runs:
+            # What is about to move Chromium may draw by what it drew of it first, so it is taken as it comes.
+            taken = {at: camera.take(part.rect, states[at].index) for at in sorted((run.of, *run.probes))}
+            of = taken[run.of]
+            if not holds(self._reader, of, [(taken[at], shift) for at, shift in run.probes.items()]):
+                camera.forget()
+                continue
+            found |= {at: OverlayPng(part.rect, png) for at, png in taken.items()}
+            found |= {at: OverlayPng(part.rect, of, None, shift) for at, shift in run.made.items()}
+        return found
 
-    def _views(
-        self, part: Cluster, states: Sequence[LayerState], before: LayerState | None, known: bool
-    ) -> list[Rect | None]:
-        """What to capture of a part at each frame of a window; None: it looks as before.
 
-        Args:
-            before: the last state of the window before. known: there is an overlay from that.
-        """
-        shown = [[state.rects[root] is not None for root in part.roots] for state in states]
-        # Something that comes and goes leaves no rectangle behind that says where it was.
-        steady = self._patches and all(all(roots) for roots in shown)
-        needs: list[Rect | None] = []
-        for state, roots in zip(states, shown, strict=True):
-            gone = not any(roots)
-            changed = [root for root in part.roots if state.changed[root]]
-            need: Rect | None = None
-            if not gone and not known:
-                need = part.rect
-            elif not gone and changed:
-                need = part.rect
-                if steady and before is not None:
-                    need = joined(rect for root in changed for rect in _changed_in(root, before, state))
-            needs.append(need)
-            known = not gone
-            before = state
-        return views(needs, part.rect)
+class _Camera:
+    """Looks at a part of the layer, of which nothing else is drawn meanwhile; stays where it looked last."""
 
-    def _move_view(self, rect: Rect, index: int, fps: Fraction) -> tuple[int, int]:
+    def __init__(self, page: Page, roots: Sequence[int], fps: Fraction) -> None:
+        self._page = page
+        self._roots = list(roots)
+        self._fps = fps
+        self._rect: Rect | None = None
+        self._view = (0, 0)
+
+    def forget(self) -> None:
+        """Draw everything anew next time."""
+        self._rect = None
+
+    def take(self, rect: Rect, index: int) -> bytes:
+        """A rectangle of the picture at a frame, PNG."""
         page = self._page
+        if rect == self._rect:
+            page.seek(index, self._fps)
+            return page.picture(index, self._view)
+        self._rect = rect
         page.evaluate('__framepress.showLayer("rest")')
-        view = page.look_at(rect, transparent=True)
+        self._view = page.look_at(rect, transparent=True)
         page.tab.pump_frame()
-        page.evaluate('__framepress.showLayer("personal")')
-        page.seek(index, fps)
-        return view
-
-
-def _changed_in(root: int, before: LayerState, state: LayerState) -> Iterable[Rect | None]:
-    wipe = state.wipes[root]
-    return (before.rects[root], state.rects[root]) if wipe is None else (wipe,)
+        page.evaluate(f'__framepress.showLayer("personal", false, {json.dumps(self._roots)})')
+        page.seek(index, self._fps)
+        return picture_that_stays(page, index, self._view)
 
 
 def picture_that_stays(page: Page, index: int, view: tuple[int, int]) -> bytes:

@@ -209,15 +209,16 @@ def overlapping(rects: Sequence[Rect | None]) -> list[Cluster]:
         if rect is None:
             continue
         joined = Cluster((index,), rect)
-        while near := [part for part in parts if _near(part.rect, joined.rect)]:
-            parts = [part for part in parts if part not in near]
-            for part in near:
+        while close := [part for part in parts if near(part.rect, joined.rect)]:
+            parts = [part for part in parts if part not in close]
+            for part in close:
                 joined = Cluster((*joined.roots, *part.roots), joined.rect.joined(part.rect))
         parts.append(joined)
     return [Cluster(tuple(sorted(part.roots)), part.rect) for part in parts]
 
 
-def _near(one: Rect, other: Rect) -> bool:
+def near(one: Rect, other: Rect) -> bool:
+    """Whether two rectangles overlap or touch."""
     # A captured part may be a grid step larger than its elements need.
     wide = Rect(one.x - ALIGN, one.y - ALIGN, one.width + 2 * ALIGN, one.height + 2 * ALIGN)
     return wide.overlaps(other)

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from framepress.composite import Overlay, patched, read_overlay
 from framepress.layered import OverlayPng
 from framepress.pictures import PictureReader
+from framepress.stills import Pixels, shifted
 
 #: Decoded overlays that are kept, those last used, in pictures' worth of pixels (7 bytes each). The parts of
 #: a frame do not overlap, so those of the frame before always fit beside it.
 OVERLAY_PICTURES_KEPT = 2
+
+#: Decoded captures that are kept for others to be made of them: one for each part that moves at a time.
+STILLS_KEPT = 4
 
 #: Pixels that an overlay counts for at least: one that shows nothing takes room too.
 _OVERLAY_PIXELS_MIN = 256
@@ -33,6 +37,7 @@ class OverlayReader:
         self._size = (width, height)
         self._room = OVERLAY_PICTURES_KEPT * width * height
         self._read: OrderedDict[int, tuple[OverlayPng, Overlay | None]] = OrderedDict()
+        self._stills: OrderedDict[int, tuple[bytes, Pixels]] = OrderedDict()
 
     def read(self, captured: Sequence[OverlayPng]) -> list[Overlay]:
         """Those of the overlays that show anything."""
@@ -51,18 +56,27 @@ class OverlayReader:
                 overlay = self._read[id(one)][1]
                 continue
             on = overlay
-            overlay = read_overlay(self._reader, one.png, one.rect, self._size)
+            overlay = read_overlay(self._pixels(one), one.rect, self._size)
             if one.onto is not None:
                 overlay = patched(on, overlay, one.rect, self._size)
-                self._room += _pixels(self._read.pop(id(one.onto), None))
+                self._room += _area(self._read.pop(id(one.onto), None))
             kept = self._read[id(one)] = (one, overlay)
-            self._room -= _pixels(kept)
+            self._room -= _area(kept)
             while self._room < 0 and len(self._read) > 1:
-                self._room += _pixels(self._read.popitem(last=False)[1])
+                self._room += _area(self._read.popitem(last=False)[1])
         return overlay
 
+    def _pixels(self, one: OverlayPng) -> Pixels:
+        if one.shift is None:
+            return self._reader.decode_rgba(one.png)
+        known = self._stills.pop(id(one.png), None) or (one.png, self._reader.decode_rgba(one.png))
+        self._stills[id(one.png)] = known
+        if len(self._stills) > STILLS_KEPT:
+            self._stills.popitem(last=False)
+        return shifted(known[1], one.shift)
 
-def _pixels(kept: tuple[OverlayPng, Overlay | None] | None) -> int:
+
+def _area(kept: tuple[OverlayPng, Overlay | None] | None) -> int:
     """The room that a decoded overlay takes."""
     if kept is None:
         return 0

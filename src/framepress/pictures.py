@@ -107,6 +107,20 @@ class PictureReader:
             raise BrowserCrash(f"A screenshot of {len(data)} bytes holds no picture.", rule="screenshot")
         return frames[0]
 
+    def decode_rgba(self, data: bytes) -> NDArray[np.uint8]:
+        """The pixels of a PNG as rows by columns by red, green, blue, alpha; not to be written to.
+
+        Raises:
+            BrowserCrash: see `decode_png`.
+        """
+        frame = self.decode_png(data)
+        if frame.format.name != "rgba":
+            # Chromium leaves the alpha channel out of a PNG whose pixels are all opaque.
+            return np.asarray(frame.to_ndarray(format="rgba"), np.uint8)
+        plane = frame.planes[0]
+        pixels: NDArray[np.uint8] = np.frombuffer(plane, np.uint8)  # type: ignore[call-overload]
+        return pixels.reshape(frame.height, -1, 4)[:, : frame.width]
+
     def convert(self, frame: av.VideoFrame) -> Picture:
         """RGB in any 8-bit order, alpha opaque, to a picture; see the module for formula and siting.
 

@@ -23,6 +23,7 @@ PAGE_FILES = (
     "looks.js",
     "ink.js",
     "wipes.js",
+    "stills.js",
     "layers.js",
     "explain.js",
     "grounds.js",

@@ -32,6 +32,9 @@ function shadowReach(text) {
 // Room for a marker beside a list item. What is wider shows on the edge of what is captured, and is noticed there.
 const MARKER_EM = 5;
 
+// Room for marks of emphasis above or below a line.
+const MARKS_EM = 0.6;
+
 function hasMarker(style) {
   return style.listStyleType !== "none" || style.listStyleImage !== "none";
 }
@@ -49,6 +52,66 @@ function paintsBox(element, style) {
 function glyphReach(style) {
   const slant = style.fontStyle === "normal" ? 0.1 : 0.35;
   return slant * Number.parseFloat(style.fontSize) + Math.max(0, -(Number.parseFloat(style.letterSpacing) || 0));
+}
+
+// Whether letters alone decide how high and low the text of an element paints, and a canvas draws the same letters.
+function isJustLetters(element, style) {
+  const usual = [style.fontVariantCaps, style.fontVariantPosition, style.fontFeatureSettings, style.fontVariationSettings];
+  if (usual.some((value) => value !== "normal") || style.fontStretch !== "100%") return false;
+  if (style.fontVariantNumeric.includes("oldstyle")) return false;
+  for (let at = element; at; at = at.parentElement) {
+    // A line under the text around is drawn under this one as well.
+    if (getComputedStyle(at).textDecorationLine !== "none") return false;
+  }
+  return true;
+}
+
+// Letters that were measured, by font and text.
+const letters = { pen: null, known: new Map() };
+
+// How high above and how far below its baseline a text paints, and the height of its lines there (`top`, `bottom`).
+function lettersOf(text, style) {
+  letters.pen ??= document.createElement("canvas").getContext("2d");
+  // Upper case is as high as anything that a transform could make of it.
+  const drawn = style.textTransform === "none" ? text : `${text}${text.toUpperCase()}`;
+  // "font" is empty where one of its parts has a value that it cannot say (tabular figures).
+  const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  const key = `${font} ${drawn}`;
+  if (!letters.known.has(key)) {
+    if (letters.known.size > 2000) letters.known.clear();
+    letters.pen.font = font;
+    const found = letters.pen.measureText(drawn);
+    const [above, below] = [found.actualBoundingBoxAscent, found.actualBoundingBoxDescent];
+    letters.known.set(key, { above, below, top: found.fontBoundingBoxAscent, bottom: found.fontBoundingBoxDescent });
+  }
+  return letters.known.get(key);
+}
+
+// Metrics of lines are whole pixels, one rounded up and one down.
+const LINE_ROUNDING = 1.01;
+
+// Where the lines of an element's own text are, without those of elements in it; `edges` is null if there are none.
+function ownLinesOf(element) {
+  const found = { edges: null, heights: [] };
+  const range = document.createRange();
+  for (const node of element.childNodes) {
+    if (node.nodeType !== 3) continue;
+    range.selectNode(node);
+    for (const { left, top, right, bottom, width, height } of range.getClientRects()) {
+      if (width === 0) continue;
+      found.edges = joined(found.edges, [left, top, right, bottom]);
+      found.heights.push(height);
+    }
+  }
+  return found;
+}
+
+// How much less than its lines and their reach a text paints, if those are as its font says, both at the top and at the bottom, in pixels: the same for
+// either, for something around it may have turned it over.
+function spareOf(text, style, heights) {
+  const { above, below, top, bottom } = lettersOf(text, style);
+  if (heights.some((height) => Math.abs(height - top - bottom) > LINE_ROUNDING)) return 0;
+  return Math.min(top - above, bottom - below) + glyphReach(style) - 2;
 }
 
 function blurOf(style) {
@@ -69,7 +132,9 @@ function inkOfStyle(element, style) {
     // A marker stands beside its item, on either side, and does not say how wide it is.
     marker: beside ? MARKER_EM * fontSize : 0,
     textShadow: shadowReach(style.textShadow),
-    textEdge: glyphReach(style) + sum(lengthsIn(style.webkitTextStrokeWidth)) + 1,
+    justLetters: isJustLetters(element, style),
+    textEdge: glyphReach(style) + (style.textEmphasisStyle === "none" ? 0 : MARKS_EM * fontSize)
+      + sum(lengthsIn(style.webkitTextStrokeWidth)) + 1,
     blur: blurOf(style),
   };
 }
@@ -125,11 +190,11 @@ function inkOf(element, look, blurs) {
     ink = [ink[0] - reach.marker * scale, ink[1], ink[2] + reach.marker * scale, ink[3]];
   }
   if (text !== "") {
-    const range = document.createRange();
-    range.selectNodeContents(element);
-    const lines = range.getBoundingClientRect();
-    if (lines.width > 0) {
-      ink = joined(ink, grown([lines.left, lines.top, lines.right, lines.bottom], reach.textShadow, reach.textEdge));
+    const lines = ownLinesOf(element);
+    if (lines.edges) {
+      const painted = grown(lines.edges, reach.textShadow, reach.textEdge);
+      const spare = reach.justLetters ? spareOf(text, style, lines.heights) : 0;
+      ink = joined(ink, [painted[0], painted[1] + spare, painted[2], painted[3] - spare]);
     }
   }
   const blur = blurAround(element, reach.blur * scale, blurs);

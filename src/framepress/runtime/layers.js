@@ -6,9 +6,11 @@
 
 const PERSONAL = "data-fp-personal";
 const PATH = "data-fp-path";
+const ASIDE = "data-fp-aside";
 
 // `watched`: each seek says how the personal elements look and where they paint, which takes a while.
-const layers = { personal: [], shown: "", watched: false, hashes: [], sheet: null };
+// `only`: of the personal elements, by index, those that are shown; null: all.
+const layers = { personal: [], shown: "", watched: false, only: null, hashes: [], sheet: null };
 
 // Definitions paint nothing themselves, and a clip on a `clipPath` would cut what refers to it.
 const DEFINITIONS = "defs, clipPath, mask, pattern, linearGradient, radialGradient, filter, marker, symbol, script, style";
@@ -26,15 +28,16 @@ function layerSheet() {
     ${on} [${PATH}]::marker { visibility: hidden !important; }
     ${on}[${PATH}] ${others}
     ${on} [${PATH}] ${others}
+    ${on} [${ASIDE}] { clip-path: inset(100%) !important; }
     :root[data-fp-layer=rest] [${PERSONAL}] { clip-path: inset(100%) !important; }`);
   return sheet;
 }
 
 // Say which elements are personal; by place, since a script may build them anew.
 function setLayers(personal) {
-  Object.assign(layers, { personal, shown: "", hashes: personal.map(() => -1) });
+  Object.assign(layers, { personal, shown: "", only: null, hashes: personal.map(() => -1) });
   layers.sheet ??= layerSheet();
-  for (const mark of [PERSONAL, PATH]) {
+  for (const mark of [PERSONAL, PATH, ASIDE]) {
     for (const element of document.querySelectorAll(`[${mark}]`)) element.removeAttribute(mark);
   }
   markAll();
@@ -45,17 +48,19 @@ function markAll() {
   if (!document.adoptedStyleSheets.includes(layers.sheet)) {
     document.adoptedStyleSheets = [...document.adoptedStyleSheets, layers.sheet];
   }
-  for (const place of layers.personal) {
+  for (const [index, place] of layers.personal.entries()) {
     const element = elementAt(place);
+    // What is not to be seen in a capture need not be drawn for it either.
+    element?.toggleAttribute(ASIDE, layers.only !== null && !layers.only.includes(index));
     if (!element || element.hasAttribute(PERSONAL)) continue;
     element.setAttribute(PERSONAL, "");
     for (let up = element.parentElement; up && !up.hasAttribute(PATH); up = up.parentElement) up.setAttribute(PATH, "");
   }
 }
 
-function showLayer(name, watched = false) {
-  layers.shown = name;
-  layers.watched = watched;
+function showLayer(name, watched = false, only = null) {
+  Object.assign(layers, { shown: name, watched, only });
+  markAll();
   keepStyles(watched);
   document.documentElement.setAttribute("data-fp-layer", name);
 }
@@ -73,11 +78,12 @@ function touchesOf(root, targets) {
 function personalState({ targets, changed }) {
   const around = new Map();
   const upright = new Map();
+  const clips = new Map();
   return layers.personal.map((place, index) => {
     const root = elementAt(place);
     if (!root || !hasBox(root)) {
       wipes[index] = null;
-      return remember(index, 0, false, { ink: null, path: 0, marks: 0, wipe: null });
+      return remember(index, 0, false, { ink: null, path: 0, marks: 0, wipe: null, still: null });
     }
     const seen = lookInto(root, place);
     const touches = touchesOf(root, targets);
@@ -87,14 +93,15 @@ function personalState({ targets, changed }) {
     const { left, strip } = wipeOf(index, root, seen, moved, upright);
     const shown = seen.ink && intersected(left, seen.ink);
     const ink = shown && isEmpty(shown) ? null : shown;
-    return remember(index, seen.look, touchedNow, { ink, path: pathLook(root, around), marks: seen.marks, wipe: strip });
+    const still = opaque ? null : stillOf(root, seen, clips);
+    return remember(index, seen.look, touchedNow, { ink, path: pathLook(root, around), marks: seen.marks, wipe: strip, still });
   });
 }
 
-// A root and all in it: `look`, as one number; `own`, the look of the root; `hashes`, of all, the root's first.
+// A root and all in it: `look`, as one number; `own`, the look of the root; `looks`, of all, the root's first.
 function lookInto(root, place) {
   const state = { a: 1, b: 2 };
-  const seen = { ink: null, marks: 0, own: null, hashes: [] };
+  const seen = { ink: null, marks: 0, own: null, looks: [] };
   const blurs = new Map();
   const found = [];
   walkElements(root, place, found);
@@ -102,7 +109,7 @@ function lookInto(root, place) {
     if (!hasBox(element)) continue;
     const look = lookOf(element, true);
     seen.own ??= look;
-    seen.hashes.push(look.hash);
+    seen.looks.push(look);
     hashInto(state, String(look.hash));
     seen.ink = joined(seen.ink, inkOf(element, look, blurs));
     seen.marks |= look.known?.marks ?? 0;
@@ -134,7 +141,7 @@ function pathLook(root, around) {
 function lookAround(element) {
   const bare = element.cloneNode(false);
   // Our own marks stand in the order in which they were set.
-  for (const mark of [PERSONAL, PATH, "data-fp-layer"]) bare.removeAttribute(mark);
+  for (const mark of [PERSONAL, PATH, ASIDE, "data-fp-layer"]) bare.removeAttribute(mark);
   return `${bare.outerHTML} ${lookOf(element, true).hash}`;
 }
 

@@ -83,7 +83,6 @@ function lookOf(element, styled) {
   const boxText = `${box.x},${box.y},${box.width},${box.height}`;
   const text = ownText(element);
   hashInto(state, element.tagName);
-  hashInto(state, boxText);
   const style = getComputedStyle(element);
   const hidden = style.visibility !== "visible";
   let known = null;
@@ -94,12 +93,14 @@ function lookOf(element, styled) {
     attributesInto(state, element);
     contentInto(state, element);
   }
+  const content = hashNumber(state);
+  hashInto(state, boxText);
   const unstyled = hashNumber(state);
   if (styled && !hidden) {
     known = styleOf(element, style, boxText, text !== "");
     hashInto(state, String(known.hash));
   }
-  return { hash: hashNumber(state), unstyled, box, style, text, hidden, known };
+  return { hash: hashNumber(state), content, unstyled, box, style, text, hidden, known };
 }
 
 // Ancestors with one of these paint what is in them as a whole: two halves of it do not add up.

@@ -145,6 +145,6 @@ function wipeOf(index, root, seen, moved, upright) {
 }
 
 // How a root and all in it look, but for its own `clip-path`.
-function unclippedLook({ own, hashes }) {
-  return [own.unstyled, own.known.unclipped, ...hashes.slice(1)].join(" ");
+function unclippedLook({ own, looks }) {
+  return [own.unstyled, own.known.unclipped, ...looks.slice(1).map((look) => look.hash)].join(" ");
 }

@@ -1,0 +1,181 @@
+"""What is captured of the personal layer, window by window, worked out from how the page says it looks. Pure.
+
+Elements that overlap at some frame are one part: only together do they look as on the page. Those that only
+pass where another was can be captured apart, the others clipped away meanwhile; that is done where it costs
+less, as where one of them is a shifted copy of itself (`stills`) and the other is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from framepress.layer_groups import LayerState, joined, root_rects, windows
+from framepress.looks import Cluster, near, overlapping
+from framepress.rects import Rect
+from framepress.stills import Run, Still, runs
+from framepress.views import CAPTURE_COST, MOVE_COST, views
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Personal elements that are captured together in a window.
+
+    Attributes:
+        roots: their indices. rect: where they paint, pixels of the picture.
+        views: what to capture at each frame of the window; None: nothing, they look as before or are hidden.
+        runs: frames that are made of others.
+    """
+
+    roots: tuple[int, ...]
+    rect: Rect
+    views: Sequence[Rect | None]
+    runs: Sequence[Run]
+
+    @property
+    def captures(self) -> list[Rect]:
+        """Everything that is captured, if the runs turn out to hold."""
+        made = {at for run in self.runs for at in run.made}
+        whole = {at for run in self.runs for at in (run.of, *run.probes)}
+        return [
+            self.rect if at in whole else rect
+            for at, rect in enumerate(self.views)
+            if rect is not None and at not in made
+        ]
+
+    @property
+    def cost(self) -> int:
+        """Of its captures, as `views` counts it."""
+        rects = self.captures
+        moves = MOVE_COST * (CAPTURE_COST + self.rect.area) if rects else 0
+        return moves + sum(CAPTURE_COST + rect.area for rect in rects)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Frames whose parts are captured one after the other."""
+
+    states: Sequence[LayerState]
+    parts: Sequence[Part]
+
+
+def plan_windows(states: Sequence[LayerState], scale: float, *, patches: bool) -> list[Window]:
+    """All captures of a clip.
+
+    Args:
+        scale: pixels of the picture per CSS pixel.
+        patches: where only some of a part changes, no more than that is captured; else every part is
+            captured whole, and none is made of another.
+    """
+    planned: list[Window] = []
+    for window in windows(states):
+        before = planned[-1] if planned else None
+        parts: list[Part] = []
+        for together in overlapping(root_rects(window)):
+            whole = _part(together.roots, window, before, scale, patches)
+            apart = [_part(roots, window, before, scale, patches) for roots in _apart(together, window)]
+            split = len(apart) > 1 and sum(part.cost for part in apart) < whole.cost
+            parts.extend(apart if split else [whole])
+        planned.append(Window(window, parts))
+    return planned
+
+
+def groups_of(planned: Sequence[Window]) -> list[tuple[int, ...]]:
+    """Personal elements, as indices, that are captured together in some window; in order."""
+    found: list[set[int]] = []
+    for part in (part for window in planned for part in window.parts):
+        together = set(part.roots)
+        apart = []
+        for group in found:
+            if group.isdisjoint(together):
+                apart.append(group)
+            else:
+                together |= group
+        found = [*apart, together]
+    return sorted(tuple(sorted(group)) for group in found)
+
+
+def _apart(together: Cluster, window: Sequence[LayerState]) -> list[tuple[int, ...]]:
+    """Of elements that overlap when all of a window is taken, those that overlap at some frame of it."""
+    found: list[set[int]] = [{root} for root in together.roots]
+    for at, one in enumerate(together.roots):
+        for other in together.roots[at + 1 :]:
+            if not any(_meet(state.rects[one], state.rects[other]) for state in window):
+                continue
+            linked = [group for group in found if one in group or other in group]
+            found = [group for group in found if group not in linked]
+            found.append(set().union(*linked))
+    return [tuple(sorted(group)) for group in found]
+
+
+def _meet(one: Rect | None, other: Rect | None) -> bool:
+    return one is not None and other is not None and near(one, other)
+
+
+def _part(
+    roots: tuple[int, ...],
+    states: Sequence[LayerState],
+    before: Window | None,
+    scale: float,
+    patches: bool,
+) -> Part:
+    rect = joined(state.rects[root] for root in roots for state in states)
+    assert rect is not None
+    last = before.states[-1] if before is not None else None
+    # There is an overlay from the window before, of just these.
+    known = (
+        before is not None
+        and last is not None
+        and any(part.roots == roots for part in before.parts)
+        and any(last.rects[root] is not None for root in roots)
+    )
+    shown = _views(roots, rect, states, last if known else None, patches=patches)
+    return Part(roots, rect, shown, _runs(roots, states, shown, scale) if patches else [])
+
+
+def _views(
+    roots: Sequence[int], whole: Rect, states: Sequence[LayerState], last: LayerState | None, *, patches: bool
+) -> list[Rect | None]:
+    """What to capture of a part at each frame of a window.
+
+    Args:
+        last: the state before, if what it shows was captured.
+    """
+    shown = [[state.rects[root] is not None for root in roots] for state in states]
+    # Something that comes and goes leaves no rectangle behind that says where it was.
+    steady = patches and all(all(one) for one in shown)
+    needs: list[Rect | None] = []
+    known, before = last is not None, last
+    for state, one in zip(states, shown, strict=True):
+        gone = not any(one)
+        changed = [root for root in roots if state.changed[root]]
+        need: Rect | None = None
+        if not gone and not known:
+            need = whole
+        elif not gone and changed:
+            need = whole
+            if steady and before is not None:
+                need = joined(rect for root in changed for rect in _changed_in(root, before, state))
+        needs.append(need)
+        known = not gone
+        before = state
+    return views(needs, whole)
+
+
+def _changed_in(root: int, before: LayerState, state: LayerState) -> Iterable[Rect | None]:
+    wipe = state.wipes[root]
+    return (before.rects[root], state.rects[root]) if wipe is None else (wipe,)
+
+
+def _runs(
+    roots: Sequence[int], states: Sequence[LayerState], shown: Sequence[Rect | None], scale: float
+) -> list[Run]:
+    """Frames of a window at which all that changes of a part is where it is and how faded."""
+    if len(roots) > 1:
+        return []
+    frames: dict[int, tuple[Hashable, Still]] = {}
+    for at, (state, rect) in enumerate(zip(states, shown, strict=True)):
+        still = state.stills[roots[0]]
+        if rect is not None and still is not None and state.rects[roots[0]] is not None:
+            frames[at] = (state.paths[roots[0]], still)
+    return runs(frames, scale)
