@@ -12,14 +12,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from framepress import layered, stills
-from framepress.composite import Canvas, blend, packed
 from framepress.layered import LayerFrame, PersonalLayer
-from framepress.overlay_reader import OverlayReader
 from framepress.page import Page
 from framepress.stills import Shift, Still, runs, shifted
+from on_grey import pictures
 from stage import Stage, place_of, root
 
 FPS, SIZE = Fraction(30), (640, 360)
@@ -116,25 +114,12 @@ def layer(page: Page, *, patches: bool, names: Sequence[str] = ("#seen",)) -> li
     return list(personal.frames(FRAMES, FPS))
 
 
-def pictures(frames: list[LayerFrame]) -> list[NDArray[np.uint8]]:
-    """What each frame shows on a grey plate."""
-    reader, canvas = OverlayReader(*SIZE), Canvas(*SIZE)
-    plate = np.full(SIZE[0] * SIZE[1] * 3 // 2, 120, np.uint8)
-    found = []
-    for frame in frames:
-        canvas.fill(plate)
-        for overlay in reader.read(frame.overlays):
-            blend(canvas.planes, overlay)
-        found.append(packed(canvas.frame))
-    return found
-
-
 def made_count(frames: list[LayerFrame]) -> int:
     return sum(one.shift is not None for frame in frames for one in frame.overlays)
 
 
 def largest_error(one: list[LayerFrame], other: list[LayerFrame]) -> int:
-    pairs = zip(pictures(one), pictures(other), strict=True)
+    pairs = zip(pictures(one, SIZE), pictures(other, SIZE), strict=True)
     return max(int(np.abs(a.astype(np.int16) - b).max()) for a, b in pairs)
 
 
@@ -152,7 +137,7 @@ def test_frames_are_made_of_others_where_nothing_else_changes(stage: Stage, name
     with renderer.warm.guard() as page:
         captured, made = layer(page, patches=False), layer(page, patches=True)
     assert made_count(captured) == 0
-    assert len({picture.tobytes() for picture in pictures(captured)}) > 10, "nothing moved"
+    assert len({picture.tobytes() for picture in pictures(captured, SIZE)}) > 10, "nothing moved"
     assert largest_error(captured, made) <= 3
     assert (made_count(made) > 0) is motion.made
     if motion.made:

@@ -12,14 +12,13 @@ import numpy as np
 import pytest
 
 from framepress.cache import Cache
-from framepress.composite import Canvas, blend, packed
-from framepress.layered import LayerFrame, PersonalLayer
-from framepress.overlay_reader import OverlayReader
+from framepress.layered import PersonalLayer
 from framepress.page import Page
 from framepress.rects import Rect
 from framepress.renderer import Renderer
 from framepress.settings import RenderSettings, RunLimits
 from framepress.survey_bench import NoPlan
+from on_grey import pictures
 from stage import Stage, browser_options, place_of, root
 
 FPS, SIZE = Fraction(30), (160, 90)
@@ -46,15 +45,6 @@ def page(stage: Stage) -> Page:
 
 def layer(page: Page) -> PersonalLayer:
     return PersonalLayer(page, [place_of(page, one) for one in PLACES], scale=1.0, size=SIZE)
-
-
-def picture(frame: LayerFrame) -> bytes:
-    """What it shows on a grey plate."""
-    canvas = Canvas(*SIZE)
-    canvas.fill(np.full(SIZE[0] * SIZE[1] * 3 // 2, 120, np.uint8))
-    for overlay in OverlayReader(*SIZE).read(frame.overlays):
-        blend(canvas.planes, overlay)
-    return packed(canvas.frame).tobytes()
 
 
 def test_what_is_to_be_captured_is_told_before_anything_is(page: Page) -> None:
@@ -92,8 +82,8 @@ def test_only_wanted_frames_are_captured(page: Page, monkeypatch: pytest.MonkeyP
     some = list(layer(page).frames(FRAMES, FPS, wanted={3, 35}))
     assert [frame.index for frame in some] == [3, 35]
     assert set(taken) == {3, 35}
-    for frame in some:
-        assert picture(frame) == picture(every[frame.index])
+    for one, other in zip(pictures(some, SIZE), pictures([every[3], every[35]], SIZE), strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_plain_frames_are_not_made_when_it_is_known_that_there_is_no_plan(

@@ -10,13 +10,11 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from framepress import views
-from framepress.composite import Canvas, blend, packed
 from framepress.layered import LayerFrame, PersonalLayer
-from framepress.overlay_reader import OverlayReader
 from framepress.page import Page
+from on_grey import pictures
 from stage import Stage, place_of, root
 
 FPS, SIZE = Fraction(10), (640, 360)
@@ -106,19 +104,6 @@ def layer(page: Page, *, patches: bool) -> list[LayerFrame]:
     return list(personal.frames(FRAMES, FPS))
 
 
-def pictures(frames: list[LayerFrame]) -> list[NDArray[np.uint8]]:
-    """What each frame shows on a grey plate."""
-    reader, canvas = OverlayReader(*SIZE), Canvas(*SIZE)
-    plate = np.full(SIZE[0] * SIZE[1] * 3 // 2, 120, np.uint8)
-    found = []
-    for frame in frames:
-        canvas.fill(plate)
-        for overlay in reader.read(frame.overlays):
-            blend(canvas.planes, overlay)
-        found.append(packed(canvas.frame))
-    return found
-
-
 def pixels(frames: list[LayerFrame]) -> int:
     """How many were captured."""
     return sum({id(one): one.rect.area for frame in frames for one in frame.overlays}.values())
@@ -141,9 +126,9 @@ def test_a_strip_is_captured_where_nothing_else_changes(
     renderer.open(stage.variant(renderer))
     with renderer.warm.guard() as page:
         whole, strips = layer(page, patches=False), layer(page, patches=True)
-    shown = pictures(whole)
+    shown = pictures(whole, SIZE)
     assert len({picture.tobytes() for picture in shown}) > 1 or "no further" in name, "nothing was wiped"
-    for index, (one, other) in enumerate(zip(shown, pictures(strips), strict=True)):
+    for index, (one, other) in enumerate(zip(shown, pictures(strips, SIZE), strict=True)):
         off = np.abs(one.astype(np.int16) - other)
         # Chromium draws the row at the edge of a clipped shadow by 2 lighter or darker as it is wiped.
         assert off.max() <= 2, f"frame {index} differs by {off.max()} at {np.flatnonzero(off > 2)[:5]}"

@@ -61,8 +61,8 @@ class LayerFrame:
     """The personal layer at a frame.
 
     Attributes:
-        overlays: none overlaps another, patches with what they are on counted as one; empty: nothing personal
-            is to be seen.
+        overlays: none paints where another does, patches with what they are on counted as one; empty: nothing
+            personal is to be seen.
         captured: how many had to be captured for this frame.
         rest: how everything else looks, as one number.
     """

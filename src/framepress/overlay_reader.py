@@ -11,7 +11,7 @@ from framepress.pictures import PictureReader
 from framepress.stills import Pixels, shifted
 
 #: Decoded overlays that are kept, those last used, in pictures' worth of pixels (7 bytes each). The parts of
-#: a frame do not overlap, so those of the frame before always fit beside it.
+#: a frame do not paint on each other, so those of the frame before always fit beside it.
 OVERLAY_PICTURES_KEPT = 2
 
 #: Decoded captures that are kept for others to be made of them: one for each part that moves at a time.
