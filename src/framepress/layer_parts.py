@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from framepress.layer_groups import LayerState, joined, root_rects, windows
 from framepress.looks import Cluster, near, overlapping
@@ -73,8 +74,11 @@ def plan_windows(states: Sequence[LayerState], scale: float, *, patches: bool) -
         parts: list[Part] = []
         for together in overlapping(root_rects(window)):
             whole = _part(together.roots, window, before, scale, patches)
-            apart = [_part(roots, window, before, scale, patches) for roots in _apart(together, window)]
-            split = len(apart) > 1 and sum(part.cost for part in apart) < whole.cost
+            singly = _apart(together, window)
+            apart = (
+                [_part(roots, window, before, scale, patches) for roots in singly] if len(singly) > 1 else []
+            )
+            split = apart and sum(part.cost for part in apart) < whole.cost
             parts.extend(apart if split else [whole])
         planned.append(Window(window, parts))
     return planned
@@ -82,30 +86,33 @@ def plan_windows(states: Sequence[LayerState], scale: float, *, patches: bool) -
 
 def groups_of(planned: Sequence[Window]) -> list[tuple[int, ...]]:
     """Personal elements, as indices, that are captured together in some window; in order."""
-    found: list[set[int]] = []
-    for part in (part for window in planned for part in window.parts):
-        together = set(part.roots)
-        apart = []
-        for group in found:
-            if group.isdisjoint(together):
-                apart.append(group)
-            else:
-                together |= group
-        found = [*apart, together]
-    return sorted(tuple(sorted(group)) for group in found)
+    return _linked(part.roots for window in planned for part in window.parts)
 
 
 def _apart(together: Cluster, window: Sequence[LayerState]) -> list[tuple[int, ...]]:
     """Of elements that overlap when all of a window is taken, those that overlap at some frame of it."""
-    found: list[set[int]] = [{root} for root in together.roots]
-    for at, one in enumerate(together.roots):
-        for other in together.roots[at + 1 :]:
-            if not any(_meet(state.rects[one], state.rects[other]) for state in window):
-                continue
-            linked = [group for group in found if one in group or other in group]
-            found = [group for group in found if group not in linked]
-            found.append(set().union(*linked))
-    return [tuple(sorted(group)) for group in found]
+    alone = [(root,) for root in together.roots]
+    meeting = [
+        pair
+        for pair in combinations(together.roots, 2)
+        if any(_meet(*(state.rects[root] for root in pair)) for state in window)
+    ]
+    return _linked([*alone, *meeting])
+
+
+def _linked(together: Iterable[Sequence[int]]) -> list[tuple[int, ...]]:
+    """What belongs together, directly or through others; in order."""
+    found: list[set[int]] = []
+    for one in together:
+        linked = set(one)
+        apart = []
+        for group in found:
+            if group.isdisjoint(linked):
+                apart.append(group)
+            else:
+                linked |= group
+        found = [*apart, linked]
+    return sorted(tuple(sorted(group)) for group in found)
 
 
 def _meet(one: Rect | None, other: Rect | None) -> bool:
@@ -121,15 +128,12 @@ def _part(
 ) -> Part:
     rect = joined(state.rects[root] for root in roots for state in states)
     assert rect is not None
-    last = before.states[-1] if before is not None else None
-    # There is an overlay from the window before, of just these.
-    known = (
-        before is not None
-        and last is not None
-        and any(part.roots == roots for part in before.parts)
-        and any(last.rects[root] is not None for root in roots)
-    )
-    shown = _views(roots, rect, states, last if known else None, patches=patches)
+    last = None
+    if before is not None and any(part.roots == roots for part in before.parts):
+        # There is an overlay from the window before, of just these, unless they were hidden at its end.
+        at_end = before.states[-1]
+        last = at_end if any(at_end.rects[root] is not None for root in roots) else None
+    shown = _views(roots, rect, states, last, patches=patches)
     return Part(roots, rect, shown, _runs(roots, states, shown, scale) if patches else [])
 
 

@@ -66,52 +66,59 @@ function isJustLetters(element, style) {
   return true;
 }
 
-// Letters that were measured, by font and text.
-const letters = { pen: null, known: new Map() };
+const pen = { context: null, metrics: new Map(), colours: new Map() };
 
-// How high above and how far below its baseline a text paints, and the height of its lines there (`top`, `bottom`).
-function lettersOf(text, style) {
-  letters.pen ??= document.createElement("canvas").getContext("2d");
-  // Upper case is as high as anything that a transform could make of it.
-  const drawn = style.textTransform === "none" ? text : `${text}${text.toUpperCase()}`;
-  // "font" is empty where one of its parts has a value that it cannot say (tabular figures).
-  const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-  const key = `${font} ${drawn}`;
-  if (!letters.known.has(key)) {
-    if (letters.known.size > 2000) letters.known.clear();
-    letters.pen.font = font;
-    const found = letters.pen.measureText(drawn);
-    const [above, below] = [found.actualBoundingBoxAscent, found.actualBoundingBoxDescent];
-    letters.known.set(key, { above, below, top: found.fontBoundingBoxAscent, bottom: found.fontBoundingBoxDescent });
+function penContext() {
+  if (!pen.context) {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 1;
+    pen.context = canvas.getContext("2d", { willReadFrequently: true });
   }
-  return letters.known.get(key);
+  return pen.context;
+}
+
+// How far the ink of a text reaches above and below its baseline, and how far its font does, at the text's size. ("font" of a
+// style is empty where one of its parts has a value that it cannot say, as tabular figures.)
+function inkOfText(text, style) {
+  const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  const key = `${font}\n${text}`;
+  let found = pen.metrics.get(key);
+  if (!found) {
+    const context = penContext();
+    context.font = font;
+    const metrics = context.measureText(text);
+    found = {
+      above: metrics.actualBoundingBoxAscent, below: metrics.actualBoundingBoxDescent,
+      fontAbove: metrics.fontBoundingBoxAscent, fontBelow: metrics.fontBoundingBoxDescent,
+    };
+    pen.metrics.set(key, found);
+  }
+  return found;
 }
 
 // Metrics of lines are whole pixels, one rounded up and one down.
 const LINE_ROUNDING = 1.01;
 
-// Where the lines of an element's own text are, without those of elements in it; `edges` is null if there are none.
-function ownLinesOf(element) {
-  const found = { edges: null, heights: [] };
+// Rectangles of the pieces of an element's own text, without those of elements in it. `blanks`: of spaces too.
+function textRects(element, blanks = true) {
+  const rects = [];
   const range = document.createRange();
   for (const node of element.childNodes) {
-    if (node.nodeType !== 3) continue;
-    range.selectNode(node);
-    for (const { left, top, right, bottom, width, height } of range.getClientRects()) {
-      if (width === 0) continue;
-      found.edges = joined(found.edges, [left, top, right, bottom]);
-      found.heights.push(height);
-    }
+    if (node.nodeType !== 3 || (!blanks && node.data.trim() === "")) continue;
+    range.selectNodeContents(node);
+    rects.push(...range.getClientRects());
   }
-  return found;
+  return rects;
 }
 
-// How much less than its lines and their reach a text paints, if those are as its font says, both at the top and at the bottom, in pixels: the same for
-// either, for something around it may have turned it over.
-function spareOf(text, style, heights) {
-  const { above, below, top, bottom } = lettersOf(text, style);
-  if (heights.some((height) => Math.abs(height - top - bottom) > LINE_ROUNDING)) return 0;
-  return Math.min(top - above, bottom - below) + glyphReach(style) - 2;
+// How much less than its lines and their reach a text paints at the top and at the bottom, in pixels, if the lines are as
+// its font says: the same for both, for something around it may have turned it over.
+function spareOf(text, style, lines) {
+  // Upper case is as high as anything that a transform could make of it.
+  const drawn = style.textTransform === "none" ? text : `${text}${text.toUpperCase()}`;
+  const { above, below, fontAbove, fontBelow } = inkOfText(drawn, style);
+  if (lines.some(({ height }) => Math.abs(height - fontAbove - fontBelow) > LINE_ROUNDING)) return 0;
+  return Math.min(fontAbove - above, fontBelow - below) + glyphReach(style) - 2;
 }
 
 function blurOf(style) {
@@ -190,10 +197,11 @@ function inkOf(element, look, blurs) {
     ink = [ink[0] - reach.marker * scale, ink[1], ink[2] + reach.marker * scale, ink[3]];
   }
   if (text !== "") {
-    const lines = ownLinesOf(element);
-    if (lines.edges) {
-      const painted = grown(lines.edges, reach.textShadow, reach.textEdge);
-      const spare = reach.justLetters ? spareOf(text, style, lines.heights) : 0;
+    const lines = textRects(element).filter(({ width }) => width > 0);
+    if (lines.length > 0) {
+      const edges = lines.map(({ left, top, right, bottom }) => [left, top, right, bottom]).reduce(joined);
+      const painted = grown(edges, reach.textShadow, reach.textEdge);
+      const spare = reach.justLetters ? spareOf(text, style, lines) : 0;
       ink = joined(ink, [painted[0], painted[1] + spare, painted[2], painted[3] - spare]);
     }
   }

@@ -60,7 +60,6 @@ function markAll() {
 
 function showLayer(name, watched = false, only = null) {
   Object.assign(layers, { shown: name, watched, only });
-  markAll();
   keepStyles(watched);
   document.documentElement.setAttribute("data-fp-layer", name);
 }

@@ -6,17 +6,6 @@ const PICTURE = "img, image";
 // Text that is fainter than this is on its way in or out.
 const FAINT = 0.05;
 
-const pen = { context: null, metrics: new Map(), colours: new Map() };
-
-function penContext() {
-  if (!pen.context) {
-    const canvas = document.createElement("canvas");
-    canvas.width = canvas.height = 1;
-    pen.context = canvas.getContext("2d", { willReadFrequently: true });
-  }
-  return pen.context;
-}
-
 // Red, green, blue and alpha of any computed colour, 0 to 255.
 function colourOf(text) {
   let colour = pen.colours.get(text);
@@ -29,24 +18,6 @@ function colourOf(text) {
     pen.colours.set(text, colour);
   }
   return colour;
-}
-
-// How far the ink of a text reaches above and below its baseline, and how far its font does, at the text's size.
-function inkOfText(text, style) {
-  const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-  const key = `${font}\n${text}`;
-  let found = pen.metrics.get(key);
-  if (!found) {
-    const context = penContext();
-    context.font = font;
-    const metrics = context.measureText(text);
-    found = {
-      above: metrics.actualBoundingBoxAscent, below: metrics.actualBoundingBoxDescent,
-      fontAbove: metrics.fontBoundingBoxAscent, fontBelow: metrics.fontBoundingBoxDescent,
-    };
-    pen.metrics.set(key, found);
-  }
-  return found;
 }
 
 function opacityOf(element) {
@@ -103,17 +74,6 @@ function roomOf(element) {
   return null;
 }
 
-function textRects(element) {
-  const rects = [];
-  const range = document.createRange();
-  for (const node of element.childNodes) {
-    if (node.nodeType !== 3 || node.data.trim() === "") continue;
-    range.selectNodeContents(node);
-    for (const rect of range.getClientRects()) if (rect.width > 0.5 && rect.height > 0.5) rects.push(rect);
-  }
-  return rects;
-}
-
 // Pieces of text side by side are one line, whatever their heights.
 function linesOf(rects, ink) {
   const full = ink.fontAbove + ink.fontBelow;
@@ -133,7 +93,7 @@ function textFact(element, place, style) {
   const text = ownText(element);
   const opacity = opacityOf(element);
   if (opacity < FAINT) return null;
-  const rects = textRects(element);
+  const rects = textRects(element, false).filter(({ width, height }) => width > 0.5 && height > 0.5);
   if (rects.length === 0) return null;
   const ink = inkOfText(text, style);
   const lines = linesOf(rects, ink);

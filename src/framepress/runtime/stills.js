@@ -1,11 +1,11 @@
 // What a personal element is a shifted, faded copy of: a text that rises looks at each frame like the text at rest, some
 // pixels lower and paler. Told are a number for how it looks but for that, where it is, and its opacity.
 
-// "10px", "10px 20px", "none"; null: another length, or a third one.
+// "10px", "10px 20px", "none"; null: a share of its size, or a third length.
 function pairOf(translate) {
-  if (translate === "none") return [0, 0];
-  const found = /^(-?[\d.]+(?:e-?\d+)?)px(?: (-?[\d.]+(?:e-?\d+)?)px)?$/.exec(translate);
-  return found && [Number(found[1]), Number(found[2] ?? 0)];
+  const lengths = translate === "none" ? [] : wordsOf(translate).map((word) => pixelsOf(word, Number.NaN));
+  const [x = 0, y = 0] = lengths;
+  return lengths.length > 2 || lengths.some(Number.isNaN) ? null : [x, y];
 }
 
 // How far an element that is neither turned nor scaled is shifted by its own style, in CSS pixels; null: it is more than that.
