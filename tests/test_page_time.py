@@ -5,14 +5,19 @@ Each composition draws its frame number as a bar code, which is read back from t
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 
 from framepress.composition import frame_count
+from framepress.page_requests import PageRequests
+from framepress.tab import Tab
 from stage import BARS_SCRIPT, BARS_STYLE, BITS, CELL, Stage, decode, read_number, root, seconds_of
 
 pytestmark = pytest.mark.browser
@@ -226,6 +231,48 @@ def test_timers_run_in_order_at_their_own_moments_and_workers_share_the_clock(st
     assert [time for _, time in log] == [10, 15, 20, 20]
     assert messages == [[100, 946684800100], [200, 946684800200]]
     assert "worker alive" in page.stateful
+
+
+def test_a_worker_that_is_slow_to_begin_misses_no_frame(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Callable[[], None]] = []
+    pumps = itertools.count()
+    equip, pump = PageRequests._equip, Tab.pump_frame
+
+    def later(requests: PageRequests, session: str) -> None:
+        waiting.append(lambda: equip(requests, session))
+
+    def pump_and_let_begin(tab: Tab) -> None:
+        pump(tab)
+        if waiting and next(pumps) >= 5:
+            waiting.pop()()
+
+    monkeypatch.setattr(PageRequests, "_equip", later)
+    monkeypatch.setattr(Tab, "pump_frame", pump_and_let_begin)
+    assert messages_of_a_worker(stage, "setInterval(() => postMessage(performance.now()), 100);") == [100, 200]
+
+
+@pytest.mark.parametrize("kind", ["classic", "module"])
+def test_a_worker_that_cannot_be_read_is_not_waited_for(stage: Stage, kind: str) -> None:
+    (stage.folder / "bad.js").write_text("let let = ;")
+    script = "import './bad.js';" if kind == "module" else "let let = ;"
+    assert messages_of_a_worker(stage, script, kind) == ["error"]
+
+
+def messages_of_a_worker(stage: Stage, script: str, kind: str = "classic") -> Any:
+    (stage.folder / "worker.js").write_text(script)
+    html = root(
+        f"<script>const messages = []; const worker = new Worker('worker.js', {{type: '{kind}'}});"
+        "worker.onmessage = (e) => messages.push(e.data);"
+        "worker.onerror = (e) => { messages.push('error'); e.preventDefault(); };</script>"
+    )
+    renderer = stage.renderer(html)
+    clip = renderer.open(stage.variant(renderer))
+    page = renderer.warm.page()
+    for index in range(7):
+        page.seek(index, clip.fps)
+    return page.evaluate("messages")
 
 
 def test_a_page_that_waits_for_timers_before_it_is_ready_still_starts_at_zero(stage: Stage) -> None:

@@ -216,7 +216,12 @@ class PageRequests:
             self._worker_arrived(event["targetInfo"]["url"])
             # While a worker waits for its debugger its global scope is still empty. So it is let run up to
             # the first line of its script, where our clock is put in and then the debugger taken away.
-            self._connection.on("Debugger.paused", lambda _: self._equip(session), session=session)
+            # Until then it counts as under way: a frame that came before it would find no clock to set.
+            self.in_flight[session] = "worker"
+            on = self._connection.on
+            on("Debugger.paused", lambda _: self._equip(session), session=session)
+            # One that cannot be read never gets to a first line.
+            on("Debugger.scriptFailedToParse", lambda _: self._equipped(session), session=session)
             self._tell(session, "Debugger.enable")
             self._tell(
                 session, "Debugger.setInstrumentationBreakpoint", {"instrumentation": "beforeScriptExecution"}
@@ -225,7 +230,10 @@ class PageRequests:
 
     def _equip(self, session: str) -> None:
         self._tell(session, "Runtime.evaluate", {"expression": self.worker_script})
-        self._tell(session, "Debugger.disable")
+        self._connection.send("Debugger.disable", session=session, on_reply=lambda _: self._equipped(session))
+
+    def _equipped(self, session: str) -> None:
+        self.in_flight.pop(session, None)
 
     def _tell(self, session: str, method: str, params: dict[str, Any] | None = None) -> None:
         self._connection.send(method, params, session=session, on_reply=_ignore)
@@ -239,6 +247,7 @@ class PageRequests:
         session = event["sessionId"]
         if session in self.workers:
             self.workers.remove(session)
+            self._equipped(session)
         self._connection.forget_session(session)
 
 
