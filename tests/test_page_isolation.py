@@ -299,6 +299,37 @@ def test_chromium_ends_by_itself_when_we_are_killed(browser_path: Path, tmp_path
     assert not Path(folder).exists()
 
 
+_INTERRUPTED = """
+import os, subprocess, sys
+from pathlib import Path
+from framepress import browser
+class Popen(subprocess.Popen):
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+        print(self.pid, flush=True)
+        raise SystemExit(143)  # as the handler of a signal that comes just now
+browser.subprocess.Popen = Popen
+try:
+    browser.Browser(browser.BrowserOptions(Path(sys.argv[1]), sandbox=browser.default_sandbox()))
+finally:
+    browser.remove_folders_of(os.getpid())
+"""
+
+
+def test_a_browser_that_nobody_knows_of_yet_does_not_outlive_its_folder(
+    browser_path: Path, tmp_path: Path
+) -> None:
+    ended_process = subprocess.run(
+        [sys.executable, "-c", _INTERRUPTED, str(browser_path)], check=False,
+        stdout=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)}, text=True,
+    )  # fmt: skip
+    assert ended_process.returncode == 143
+    assert ended(int(ended_process.stdout), within_s=0.1)
+    # What dies late makes its folder anew.
+    time.sleep(0.5)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_folders_of_the_living_are_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     for name in (f"framepress-{os.getpid()}-a", "framepress-x-a", "other-1-a", "framepress-1-a"):

@@ -250,7 +250,8 @@ def test_a_worker_that_is_slow_to_begin_misses_no_frame(
 
     monkeypatch.setattr(PageRequests, "_equip", later)
     monkeypatch.setattr(Tab, "pump_frame", pump_and_let_begin)
-    assert messages_of_a_worker(stage, "setInterval(() => postMessage(performance.now()), 100);") == [100, 200]
+    ticks = "setInterval(() => postMessage(performance.now()), 100);"
+    assert messages_of_a_worker(stage, ticks) == [100, 200]
 
 
 @pytest.mark.parametrize("kind", ["classic", "module"])

@@ -234,6 +234,9 @@ class Browser:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             self.connection.close()
+        else:
+            # A signal may have come between its start and the note of its number.
+            _end_browsers_of(self.folder)
         self._stderr.close()
         remove_folder(self.folder)
 
@@ -259,7 +262,31 @@ def remove_folders_of(pid: int) -> None:
     """Remove the temporary folders of a process that has ended, or is about to and needs none of them."""
     for folder in Path(tempfile.gettempdir()).glob(f"{TEMP_PREFIX}{pid}-*"):
         if folder.is_dir() and not folder.is_symlink() and _is_ours(folder):
+            # That of a worker that was killed ends by itself, but only after a while.
+            _end_browsers_of(folder)
             remove_folder(folder)
+
+
+def _end_browsers_of(folder: Path, *, within_s: float = 2.0) -> None:
+    """End browsers whose profile is in a folder: else they would write it anew after it was removed."""
+    profile = os.fsencode(f"--user-data-dir={folder / 'profile'}")
+    lines = Path("/proc").glob("[0-9]*/cmdline")
+    left = [int(line.parent.name) for line in lines if _names(line, profile)]
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # It leads a session of its own, see `_start`; its helpers bear the same words.
+            if os.getsid(pid) != os.getsid(0):
+                os.killpg(os.getpgid(pid), signal.SIGKILL)
+    deadline = time.monotonic() + within_s
+    while any(map(_alive, left)) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _names(command_line: Path, word: bytes) -> bool:
+    try:
+        return word in command_line.read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def sweep_temporary_folders() -> int:
