@@ -164,6 +164,16 @@ def _look(page: PlainPage) -> None:
     page.click(".card")
     page.wait_for("document.querySelector('#stage video')?.currentTime > 0.2")
     page.key("Escape")
+    # Closed and opened again before the page is told that it was closed.
+    closed = (
+        "new Promise((done) => document.getElementById('look').addEventListener('close', done, {once: true}))"
+    )
+    page.value(
+        f"(() => {{ document.querySelector('.card').click(); const told = {closed};"
+        " document.getElementById('look').close(); document.querySelector('.card').click(); return told; })()"
+    )
+    assert page.value("document.querySelector('#stage video') !== null")
+    page.key("Escape")
     page.click("#theme")
     assert page.value("document.documentElement.dataset.theme") == "dark"
 

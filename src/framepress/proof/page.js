@@ -309,7 +309,8 @@ document.addEventListener("keydown", (event) => {
     action();
   }
 });
-byId("look").addEventListener("close", () => byId("stage").replaceChildren());
+// The event comes later than the closing; it may be open again by then.
+byId("look").addEventListener("close", () => { if (!byId("look").open) byId("stage").replaceChildren(); });
 byId("look").addEventListener("click", (event) => { if (event.target === byId("look")) byId("look").close(); });
 byId("theme").addEventListener("click", KEYS.t);
 byId("more").addEventListener("click", () => { state.shown += PAGE * 4; showFindings(); });
