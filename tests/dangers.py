@@ -90,6 +90,7 @@ FAST = {
     "shadow DOM",
     "moved by hf-seek",
     "another style once it was moved",
+    "a box that a script spins",
     "a page with animation frames alive",
     "the length depends on the row",
     "three frames",
@@ -141,6 +142,16 @@ def _disc(index: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint
 
 
 # ---- what surrounds the personal element --------------------------------------------------------
+
+
+def tossed(transform: str) -> str:
+    """A box that a script transforms for a second, as animation libraries do it: in a layer of its own."""
+    return (
+        f"{SUN}<p id=box style='position:absolute;left:40px;top:50px;white-space:nowrap;padding:8px 24px;"
+        "background:{{$COLOUR}};color:#fff;font-size:56px'>{{$NAME}}</p><script>addEventListener('hf-seek', (event) => {"
+        "const left = 1 - Math.min(1, event.detail.time / 1.3); const style = document.getElementById('box').style;"
+        f"style.opacity = 1 - left * left; style.transform = `translate3d(0px, 0px, 0px) {transform}`; }});</script>"
+    )
 
 
 def within(style: str) -> str:
@@ -464,6 +475,24 @@ MOTION = [
         f"{SUN}<p id=common style='position:absolute;left:0;top:20px'>common</p><p style='position:absolute;left:0;top:60px'>{{{{$NAME}}}}</p><script>"
         "let been = false; addEventListener('hf-seek', (event) => { been ||= event.detail.time > 0;"
         "if (been) document.getElementById('common').style.transform = `translateX(${Math.round(event.detail.time * 200)}px)`; });</script>",
+    ),
+    *(
+        Danger(
+            f"a box that a script {what}",
+            tossed(transform),
+            variables=declared(NAME="Ann", COLOUR="#000"),
+            rows=values(name=[f"{name} of Somewhere" if wide else name for name in NAMES], colour=COLOURS),
+            seconds="1.6",
+            fps=30,
+            width="640" if wide else "320",
+            height="360" if wide else "180",
+            root="style='width:640px;height:360px'" if wide else "",
+        )
+        for what, transform, wide in (
+            ("spins", "rotate(${-180 * left * left}deg)", False),
+            ("pops", "scale(${1 - 0.7 * left * left})", False),
+            ("throws", "rotate(${-90 * left}deg) scale(${1 - left / 2})", True),
+        )
     ),
     Danger(
         "a number that counts up",

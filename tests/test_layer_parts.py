@@ -25,7 +25,11 @@ def states(
         rects = tuple(Rect(0, top, 1600, 200) for top in row)
         told = tuple(stills[index]) if stills is not None else (None,) * count
         ones = tuple(range(count))
-        found.append(LayerState(index, rects, (True,) * count, (None,) * count, told, ones, ones, ones, 5))
+        found.append(
+            LayerState(
+                index, rects, (True,) * count, (None,) * count, told, ones, ones, ones, (False,) * count, 5
+            )
+        )
     return found
 
 
@@ -78,13 +82,33 @@ def test_where_everything_is_captured_whole_nothing_is_made_of_anything() -> Non
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_part_that_was_seen_in_the_window_before_is_not_captured_anew(hidden: bool) -> None:
     still = [
-        LayerState(index, (UP, DOWN), (False, False), (None, None), (None, None), (1, 2), (3, 4), (5, 6), 7)
+        LayerState(
+            index,
+            (UP, DOWN),
+            (False, False),
+            (None, None),
+            (None, None),
+            (1, 2),
+            (3, 4),
+            (5, 6),
+            (False, False),
+            7,
+        )
         for index in range(60)
     ]
     if hidden:
         last = still[29]
         still[29] = LayerState(
-            29, (None, DOWN), last.changed, last.wipes, last.stills, last.looks, last.paths, last.marks, 7
+            29,
+            (None, DOWN),
+            last.changed,
+            last.wipes,
+            last.stills,
+            last.looks,
+            last.paths,
+            last.marks,
+            last.tossed,
+            7,
         )
     first, second = plan_windows(still, 1.0, patches=True)
     assert [len(part.captures) for part in first.parts] == [1, 1]

@@ -112,7 +112,9 @@ FPS = Fraction(30)
 
 def state(index: int, *rects: Rect | None, looks: tuple[int, ...] = (1, 2), marks: int = 0) -> LayerState:
     nothing = (None, None)
-    return LayerState(index, rects, (False, False), nothing, nothing, looks, (8, 9), (marks, 0), 5)
+    return LayerState(
+        index, rects, (False, False), nothing, nothing, looks, (8, 9), (marks, 0), (False, False), 5
+    )
 
 
 LEFT, RIGHT = Rect(0, 0, 64, 64), Rect(512, 0, 64, 64)

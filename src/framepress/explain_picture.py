@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from framepress.explain import joined
 from framepress.explanation import KeyInterval, PersonalElement
 from framepress.page import Page, PageContent
+from framepress.pictures import encode_png
 from framepress.rects import Rect
 from framepress.site import Site
 
@@ -76,11 +77,7 @@ def plate_png(picture: NDArray[np.uint8], width: int, height: int) -> bytes:
     """The luma of a packed 4:2:0 picture as a grey PNG."""
     luma = picture[: width * height].reshape(height, width).astype(np.float32)
     grey = np.clip((luma - 16) * (255 / 219), 0, 255).astype(np.uint8)
-    context = av.VideoCodecContext.create("png", "w")
-    context.width, context.height, context.pix_fmt = width, height, "gray"
-    context.time_base = Fraction(1)
-    frame = av.VideoFrame.from_ndarray(grey, "gray")
-    return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])
+    return encode_png(av.VideoFrame.from_ndarray(grey, "gray"))
 
 
 def draw_picture(page: Page, facts: PictureFacts, folder: Path) -> bytes:

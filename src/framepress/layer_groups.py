@@ -34,6 +34,7 @@ class LayerState:
         stills: how it is shifted and faded; None: it is more than that.
         looks, paths: how it looks, and how the elements around it do, as numbers.
         marks: see `MARK_PICTURED`.
+        tossed: whether a script draws some of it larger, smaller or turned.
         rest: how everything else looks, as one number.
     """
 
@@ -45,6 +46,7 @@ class LayerState:
     looks: tuple[int, ...]
     paths: tuple[int, ...]
     marks: tuple[int, ...]
+    tossed: tuple[bool, ...]
     rest: int
 
 

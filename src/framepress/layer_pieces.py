@@ -28,8 +28,8 @@ from framepress.stills import Shift
 LAYER = "layer"
 
 #: Raised when pages are captured in another way. 1: the first, whole layers. 2: groups of elements. 3: some
-#: captures are made of others.
-LAYER_VERSION = 3
+#: captures are made of others. 4: what a script turns or scales is captured of a whole picture.
+LAYER_VERSION = 4
 
 #: Files of a row that only what shows a file depends on, by the end of their name; another one may be a font.
 _PICTURE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".apng", ".avif", ".bmp", ".ico", ".svg")

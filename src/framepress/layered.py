@@ -15,12 +15,15 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
+import av
+import numpy as np
+
 from framepress.errors import BrowserCrash, PlanMisfit
 from framepress.layer_groups import LayerState, Sources, seen
 from framepress.layer_parts import Part, Window, groups_of, plan_windows
 from framepress.looks import rect_in_picture
 from framepress.page import Page
-from framepress.pictures import PictureReader
+from framepress.pictures import PictureReader, encode_png
 from framepress.rects import Rect
 from framepress.stills import Shift, Still, holds
 
@@ -223,6 +226,7 @@ class PersonalLayer:
             tuple(int(root["look"]) for root in personal),
             tuple(int(root["path"]) for root in personal),
             tuple(int(root["marks"]) for root in personal),
+            tuple(bool(root["tossed"]) for root in personal),
             int(state["rest"]),
         )
 
@@ -264,7 +268,7 @@ class PersonalLayer:
         self, part: Part, states: Sequence[LayerState], fps: Fraction
     ) -> Iterator[tuple[int, OverlayPng, bool]]:
         """The overlays of one part in a window: position in `states`, overlay, whether it is new."""
-        camera = _Camera(self._page, part.roots, fps)
+        camera = _Camera(self._page, part.roots, fps, self._reader)
         stills = self._stills(part, states, camera)
         overlay = self._overlays.get(part.roots)
         for at, rect in enumerate(part.views):
@@ -277,7 +281,7 @@ class PersonalLayer:
             elif rect is not None:
                 deep = overlay is None or rect == part.rect or overlay.depth >= PATCHES_MAX
                 onto, wanted = (None, part.rect) if deep else (overlay, rect)
-                overlay = OverlayPng(wanted, camera.take(wanted, states[at].index), onto)
+                overlay = OverlayPng(wanted, camera.take(wanted, states[at]), onto)
             assert overlay is not None
             yield at, overlay, rect is not None and overlay.shift is None
         if overlay is not None:
@@ -290,7 +294,7 @@ class PersonalLayer:
         found: dict[int, OverlayPng] = {}
         for run in part.runs:
             # What is about to move Chromium may draw by what it drew of it first, so it is taken as it comes.
-            taken = {at: camera.take(part.rect, states[at].index) for at in sorted((run.of, *run.probes))}
+            taken = {at: camera.take(part.rect, states[at]) for at in sorted((run.of, *run.probes))}
             of = taken[run.of]
             if not holds(self._reader, of, [(taken[at], shift) for at, shift in run.probes.items()]):
                 camera.forget()
@@ -303,23 +307,45 @@ class PersonalLayer:
 class _Camera:
     """Looks at a part of the layer, of which nothing else is drawn meanwhile; stays where it looked last."""
 
-    def __init__(self, page: Page, roots: Sequence[int], fps: Fraction) -> None:
+    def __init__(self, page: Page, roots: Sequence[int], fps: Fraction, reader: PictureReader) -> None:
         self._page = page
         self._roots = list(roots)
         self._fps = fps
+        self._reader = reader
         self._rect: Rect | None = None
         self._view = (0, 0)
+        self._index = -1
 
     def forget(self) -> None:
         """Draw everything anew next time."""
         self._rect = None
 
-    def take(self, rect: Rect, index: int) -> bytes:
+    def take(self, rect: Rect, state: LayerState) -> bytes:
         """A rectangle of the picture at a frame, PNG."""
+        if not any(state.tossed[root] for root in self._roots):
+            return self._look(rect, state.index, led_up=False)
+        # Whether Chromium smooths the edges of a layer that a script turns or scales depends on how much of
+        # it is in the view, and on the frame before. So it is looked at as the plain path does.
+        whole = Rect(0, 0, self._reader.width, self._reader.height)
+        return cropped(self._reader, self._look(whole, state.index, led_up=state.index > 0), rect)
+
+    def _look(self, rect: Rect, index: int, *, led_up: bool) -> bytes:
         page = self._page
-        if rect == self._rect:
-            page.seek(index, self._fps)
-            return page.picture(index, self._view)
+        if rect != self._rect:
+            self._index = index - led_up
+            settled = self._move(rect, self._index)
+            if not led_up:
+                return settled
+        elif led_up and self._index != index - 1:
+            page.seek(index - 1, self._fps)
+            page.tab.pump_frame()
+        self._index = index
+        page.seek(index, self._fps)
+        return page.picture(index, self._view)
+
+    def _move(self, rect: Rect, index: int) -> bytes:
+        """Move the view; the first picture in it."""
+        page = self._page
         self._rect = rect
         page.evaluate('__framepress.showLayer("rest")')
         self._view = page.look_at(rect, transparent=True)
@@ -327,6 +353,12 @@ class _Camera:
         page.evaluate(f'__framepress.showLayer("personal", false, {json.dumps(self._roots)})')
         page.seek(index, self._fps)
         return picture_that_stays(page, index, self._view)
+
+
+def cropped(reader: PictureReader, png: bytes, rect: Rect) -> bytes:
+    """A rectangle of a PNG, as PNG."""
+    pixels = reader.decode_rgba(png)[rect.y : rect.y + rect.height, rect.x : rect.x + rect.width]
+    return encode_png(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgba"))
 
 
 def picture_that_stays(page: Page, index: int, view: tuple[int, int]) -> bytes:

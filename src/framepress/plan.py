@@ -24,8 +24,8 @@ from framepress.rects import Rect
 
 #: Raised when plans of before must not be used any more. 1: the first. 2: with bands.
 #: 3: with ranges. 4: looks have the style as a number of its own. 5: what is enlarged or blurred paints
-#: further. 6: a look is its contents, then its box.
-PLAN_VERSION = 6
+#: further. 6: a look is its contents, then its box. 7: what a script turns is looked at as in a clip.
+PLAN_VERSION = 7
 
 #: How far reuse may go, least first: not at all; overlays on plates; finished segments too; parts of pictures
 #: as well.

@@ -194,6 +194,9 @@ class LooksSurvey:
         for index in range(max(frames) + 1):
             if index and index not in wanted and not page.stateful:
                 continue
+            if index in wanted and index and layer != "personal" and not page.stateful:
+                page.seek(index - 1, clip.fps)
+                page.tab.pump_frame()
             page.seek(index, clip.fps)
             if index in wanted:
                 yield index

@@ -189,7 +189,8 @@ function inkOf(element, look, blurs) {
   }
   const reach = known?.ink ?? inkOfStyle(element, style);
   if (known) known.ink = reach;
-  const { scale, softness } = drawnAs(element, box);
+  look.drawn = drawnAs(element, box);
+  const { scale, softness } = look.drawn;
   const grown = (edges, shadow, edge) => grownBy(edges, shadow.map((far) => far * scale), edge * scale + softness);
   let ink = null;
   if (reach.paints) {

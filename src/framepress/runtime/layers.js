@@ -73,7 +73,8 @@ function touchesOf(root, targets) {
 }
 
 // For each personal element: whether it may look different from the last time this was asked, where it does if that is
-// not all of it (`wipe`), where it paints, how it and the elements around it look, and marks of what it shows.
+// not all of it (`wipe`), where it paints, how it and the elements around it look, marks of what it shows, and whether
+// a script draws some of it larger, smaller or turned (`tossed`).
 function personalState({ targets, changed }) {
   const around = new Map();
   const upright = new Map();
@@ -82,7 +83,7 @@ function personalState({ targets, changed }) {
     const root = elementAt(place);
     if (!root || !hasBox(root)) {
       wipes[index] = null;
-      return remember(index, 0, false, { ink: null, path: 0, marks: 0, wipe: null, still: null });
+      return remember(index, 0, false, { ink: null, path: 0, marks: 0, wipe: null, still: null, tossed: false });
     }
     const seen = lookInto(root, place);
     const touches = touchesOf(root, targets);
@@ -93,14 +94,15 @@ function personalState({ targets, changed }) {
     const shown = seen.ink && intersected(left, seen.ink);
     const ink = shown && isEmpty(shown) ? null : shown;
     const still = opaque ? null : stillOf(root, seen, clips);
-    return remember(index, seen.look, touchedNow, { ink, path: pathLook(root, around), marks: seen.marks, wipe: strip, still });
+    const { look, marks, tossed } = seen;
+    return remember(index, look, touchedNow, { ink, path: pathLook(root, around), marks, wipe: strip, still, tossed });
   });
 }
 
 // A root and all in it: `look`, as one number; `own`, the look of the root; `looks`, of all, the root's first.
 function lookInto(root, place) {
   const state = { a: 1, b: 2 };
-  const seen = { ink: null, marks: 0, own: null, looks: [] };
+  const seen = { ink: null, marks: 0, own: null, looks: [], tossed: false };
   const blurs = new Map();
   const found = [];
   walkElements(root, place, found);
@@ -112,8 +114,16 @@ function lookInto(root, place) {
     hashInto(state, String(look.hash));
     seen.ink = joined(seen.ink, inkOf(element, look, blurs));
     seen.marks |= look.known?.marks ?? 0;
+    seen.tossed ||= look.drawn?.softness > 0 && isTransformedInline(element);
   }
   return { ...seen, look: hashNumber(state) };
+}
+
+function isTransformedInline(element) {
+  for (let at = element; at; at = parentOf(at)) {
+    if (at.style && (at.style.transform || at.style.rotate || at.style.scale)) return true;
+  }
+  return false;
 }
 
 function isOpaque(root) {
