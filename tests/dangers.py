@@ -506,6 +506,23 @@ MOTION = [
     Danger("half size", within("opacity:.8"), settings=RenderSettings(scale="0.5")),
     Danger("seven tenths of the size", within(""), settings=RenderSettings(scale="0.7")),
     Danger(
+        "a bar that fills, at two thirds of the size",
+        f"{SUN}<i class=bar></i><b class=knob></b>",
+        head="<style>.bar{position:absolute;left:20px;top:121px;width:280px;height:11px;border-radius:5px;"
+        "background:#d22;clip-path:inset(0 {{$REST}}% 0 0 round 5px);animation:fill 1.3s linear both}"
+        ".knob{position:absolute;left:20px;top:116px;width:20px;height:20px;border-radius:50%;background:#fff;"
+        "transform:translateX(calc(270px - 2.8px * {{$REST}}));animation:slide 1.3s linear both}"
+        "@keyframes fill{from{clip-path:inset(0 95% 0 0 round 5px)}} @keyframes slide{from{transform:none}}</style>",
+        variables={"REST": {"type": "number", "default": "7"}},
+        rows=values(rest=[10, 20, 33, 41, 52, 64]),
+        seconds="1.6",
+        fps=30,
+        width="480",
+        height="270",
+        root="style='width:480px;height:270px'",
+        settings=RenderSettings(scale="180p"),
+    ),
+    Danger(
         "a page with animation frames alive",
         f"{SUN}<div class=card><p>{{{{$NAME}}}}</p></div><i id=dot style='position:absolute;left:0;top:0;"
         "width:9px;height:9px;background:#c00'></i><script>let x = 0; const go = () => { x += 3;"

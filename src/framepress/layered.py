@@ -133,7 +133,9 @@ class PersonalLayer:
         self._size = size
         self._reader = PictureReader(*size)
         self._margin = margin
-        self._patches = patches
+        # At another scale edges lie between pixels, and how Chromium draws them depends on where the view
+        # cuts an element. So it never does.
+        self._patches = patches and scale.is_integer()
         self._memory = memory
         self._personal = list(personal)
         self._overlays: dict[tuple[int, ...], OverlayPng] = {}
@@ -234,8 +236,10 @@ class PersonalLayer:
         if ink is None:
             return None
         left, top, right, bottom = ink
-        # What antialiasing reaches is counted in pixels of the page; it is one of the picture's at least.
-        margin = self._margin + max(0.0, 1 / self._scale - 1)
+        # What antialiasing reaches is counted in pixels of the page; it is one of the picture's at least, and
+        # one more where Chromium draws a layer between pixels.
+        between = 0 if self._scale.is_integer() else 1 / self._scale
+        margin = self._margin + max(0.0, 1 / self._scale - 1) + between
         edges = (left - margin, top - margin, right + margin, bottom + margin)
         return rect_in_picture(edges, self._scale, *self._size)
 
