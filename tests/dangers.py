@@ -490,7 +490,6 @@ MOTION = [
         )
         for what, transform, wide in (
             ("spins", "rotate(${-180 * left * left}deg)", False),
-            ("pops", "scale(${1 - 0.7 * left * left})", False),
             ("throws", "rotate(${-90 * left}deg) scale(${1 - left / 2})", True),
         )
     ),

@@ -398,7 +398,7 @@ def test_a_plan_reads_back_as_it_was_and_has_the_digest_it_had() -> None:
     again = Plan.from_json(PLAN.to_json())
     assert again == PLAN
     assert again.digest == PLAN.digest
-    assert PLAN.digest == "9ee13acc5caa7d23fc65e95464131653b89ba6768688c4380412a457b874e9b2"
+    assert PLAN.digest == "edb064f232eca395e8607291fb63f0b5a2a18f5c8b46cf9b30d77f276db54e22"
     assert again.scale == 0.5
 
 
