@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from framepress.clip import Clip
+from framepress.layer_camera import Camera
 from framepress.layer_groups import LayerState
-from framepress.layered import _Camera
 from framepress.page import Page
 from framepress.pictures import PictureReader, encode_png
 from framepress.rects import Rect
@@ -63,8 +63,8 @@ def state(index: int, *, tossed: bool) -> LayerState:
 PART = Rect(8, 4, 16, 8)
 
 
-def camera(page: LoggedPage) -> _Camera:
-    return _Camera(cast("Page", page), [0], FPS, PictureReader(WIDTH, HEIGHT))
+def camera(page: LoggedPage) -> Camera:
+    return Camera(cast("Page", page), [0], FPS, PictureReader(WIDTH, HEIGHT))
 
 
 def pixels_of(png: bytes) -> Any:

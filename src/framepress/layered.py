@@ -2,9 +2,7 @@
 
 A seekable page is gone through twice. The first time nothing is captured: the page says where every personal
 element paints at each frame and whether it may look different. The second time the parts are captured one
-after the other, window by window, so that the view is moved seldom: after it was moved, Chromium may draw a
-layer whose tiles are not there yet. So every move is followed by a change of what is shown, which makes
-Chromium draw all of it anew, and the first picture is believed when the next one equals it.
+after the other, window by window, so that the view is moved seldom (`layer_camera`).
 """
 
 from __future__ import annotations
@@ -15,20 +13,15 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
 
-import av
-import numpy as np
-
-from framepress.errors import BrowserCrash, PlanMisfit
+from framepress.errors import PlanMisfit
+from framepress.layer_camera import Camera
 from framepress.layer_groups import LayerState, Sources, seen
 from framepress.layer_parts import Part, Window, groups_of, plan_windows
 from framepress.looks import rect_in_picture
 from framepress.page import Page
-from framepress.pictures import PictureReader, encode_png
+from framepress.pictures import PictureReader
 from framepress.rects import Rect
 from framepress.stills import Shift, Still, holds
-
-#: Pictures of the first frame after the view was moved until two must have been equal.
-SETTLE_TRIES = 20
 
 #: Patches one on the other before the whole part is captured again; all of them stay in memory until then.
 PATCHES_MAX = 120
@@ -272,7 +265,7 @@ class PersonalLayer:
         self, part: Part, states: Sequence[LayerState], fps: Fraction
     ) -> Iterator[tuple[int, OverlayPng, bool]]:
         """The overlays of one part in a window: position in `states`, overlay, whether it is new."""
-        camera = _Camera(self._page, part.roots, fps, self._reader)
+        camera = Camera(self._page, part.roots, fps, self._reader)
         stills = self._stills(part, states, camera)
         overlay = self._overlays.get(part.roots)
         for at, rect in enumerate(part.views):
@@ -293,7 +286,7 @@ class PersonalLayer:
         else:
             self._overlays.pop(part.roots, None)
 
-    def _stills(self, part: Part, states: Sequence[LayerState], camera: _Camera) -> dict[int, OverlayPng]:
+    def _stills(self, part: Part, states: Sequence[LayerState], camera: Camera) -> dict[int, OverlayPng]:
         """Overlays that others are made of, and those that are made."""
         found: dict[int, OverlayPng] = {}
         for run in part.runs:
@@ -306,75 +299,3 @@ class PersonalLayer:
             found |= {at: OverlayPng(part.rect, png) for at, png in taken.items()}
             found |= {at: OverlayPng(part.rect, of, None, shift) for at, shift in run.made.items()}
         return found
-
-
-class _Camera:
-    """Looks at a part of the layer, of which nothing else is drawn meanwhile; stays where it looked last."""
-
-    def __init__(self, page: Page, roots: Sequence[int], fps: Fraction, reader: PictureReader) -> None:
-        self._page = page
-        self._roots = list(roots)
-        self._fps = fps
-        self._reader = reader
-        self._rect: Rect | None = None
-        self._view = (0, 0)
-        self._index = -1
-
-    def forget(self) -> None:
-        """Draw everything anew next time."""
-        self._rect = None
-
-    def take(self, rect: Rect, state: LayerState) -> bytes:
-        """A rectangle of the picture at a frame, PNG."""
-        if not any(state.tossed[root] for root in self._roots):
-            return self._look(rect, state.index, led_up=False)
-        # Whether Chromium smooths the edges of a layer that a script turns or scales depends on how much of
-        # it is in the view, and on the frame before. So it is looked at as the plain path does.
-        whole = Rect(0, 0, self._reader.width, self._reader.height)
-        return cropped(self._reader, self._look(whole, state.index, led_up=state.index > 0), rect)
-
-    def _look(self, rect: Rect, index: int, *, led_up: bool) -> bytes:
-        page = self._page
-        if rect != self._rect:
-            self._index = index - led_up
-            settled = self._move(rect, self._index)
-            if not led_up:
-                return settled
-        elif led_up and self._index != index - 1:
-            page.seek(index - 1, self._fps)
-            page.tab.pump_frame()
-        self._index = index
-        page.seek(index, self._fps)
-        return page.picture(index, self._view)
-
-    def _move(self, rect: Rect, index: int) -> bytes:
-        """Move the view; the first picture in it."""
-        page = self._page
-        self._rect = rect
-        page.evaluate('__framepress.showLayer("rest")')
-        self._view = page.look_at(rect, transparent=True)
-        page.tab.pump_frame()
-        page.evaluate(f'__framepress.showLayer("personal", false, {json.dumps(self._roots)})')
-        page.seek(index, self._fps)
-        return picture_that_stays(page, index, self._view)
-
-
-def cropped(reader: PictureReader, png: bytes, rect: Rect) -> bytes:
-    """A rectangle of a PNG, as PNG."""
-    pixels = reader.decode_rgba(png)[rect.y : rect.y + rect.height, rect.x : rect.x + rect.width]
-    return encode_png(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgba"))
-
-
-def picture_that_stays(page: Page, index: int, view: tuple[int, int]) -> bytes:
-    """The first picture after the view was moved: one that equals the next.
-
-    Raises:
-        BrowserCrash: no two were equal. Others: see `Page.picture`.
-    """
-    before = page.picture(index, view)
-    for _ in range(SETTLE_TRIES):
-        now = page.picture(index, view)
-        if now == before:
-            return now
-        before = now
-    raise BrowserCrash(f"Chromium drew frame {index} differently each time.", rule="restless-picture")

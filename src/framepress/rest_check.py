@@ -14,7 +14,7 @@ import numpy as np
 
 from framepress.agreement import largest_area
 from framepress.errors import PlanWrong
-from framepress.layered import picture_that_stays
+from framepress.layer_camera import picture_that_stays
 from framepress.page import Page
 from framepress.pictures import PictureReader
 from framepress.plan import Plan
