@@ -105,7 +105,7 @@ def test_what_trials_compare_with_follows_the_frame_before(stateful: bool) -> No
     survey._bench = cast("Any", SimpleNamespace(page=lambda: page))
     clip = cast("Clip", SimpleNamespace(fps=FPS))
     page._rect = Rect(0, 0, WIDTH, HEIGHT)
-    for index in survey._visit(clip, [0, 5, 9], (), ""):
+    for index in survey._visit(clip, [0, 5, 9], (), "", led_up=True):
         page.picture(index, (WIDTH, HEIGHT))
     drawn = [entry for entry in page.log if entry.endswith("drawn")]
     assert drawn == ([] if stateful else ["4 drawn", "8 drawn"])

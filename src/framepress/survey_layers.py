@@ -77,7 +77,7 @@ class LayersSurvey(LooksSurvey):
         clip = self._open(sample)
         reader = PictureReader(clip.encoder.width, clip.encoder.height)
         plates = {}
-        for frame in self._visit(clip, frames, (*self._personal, *self._above), "rest"):
+        for frame in self._visit(clip, frames, (*self._personal, *self._above), "rest", led_up=True):
             png = self._bench.page().picture(frame, (clip.encoder.width, clip.encoder.height))
             plates[frame] = packed(reader.read(png))
         above = dict(self._above_frames(sample, set(frames)))
@@ -86,7 +86,7 @@ class LayersSurvey(LooksSurvey):
     def _plain_pictures(self, sample: Variant, frames: Sequence[int]) -> Iterator[Packed]:
         clip = self._open(sample)
         reader = PictureReader(clip.encoder.width, clip.encoder.height)
-        for frame in self._visit(clip, frames, (), ""):
+        for frame in self._visit(clip, frames, (), "", led_up=True):
             png = self._bench.page().picture(frame, (clip.encoder.width, clip.encoder.height))
             yield packed(reader.read(png))
 

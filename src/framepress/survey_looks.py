@@ -186,7 +186,10 @@ class LooksSurvey:
             for index in self._visit(clip, frames, (), "")
         }
 
-    def _visit(self, clip: Clip, frames: Sequence[int], hidden: Sequence[str], layer: str) -> Iterator[int]:
+    def _visit(
+        self, clip: Clip, frames: Sequence[int], hidden: Sequence[str], layer: str, *, led_up: bool = False
+    ) -> Iterator[int]:
+        """Go to frames, in order. `led_up`: the one before each is drawn first, as in a clip."""
         page = self._bench.page()
         page.evaluate(f"__framepress.setLayers({json.dumps(list(hidden))})")
         page.evaluate(f'__framepress.showLayer("{layer}")')
@@ -194,7 +197,7 @@ class LooksSurvey:
         for index in range(max(frames) + 1):
             if index and index not in wanted and not page.stateful:
                 continue
-            if index in wanted and index and layer != "personal" and not page.stateful:
+            if led_up and index and not page.stateful:
                 page.seek(index - 1, clip.fps)
                 page.tab.pump_frame()
             page.seek(index, clip.fps)
