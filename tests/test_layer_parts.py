@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -97,19 +98,7 @@ def test_a_part_that_was_seen_in_the_window_before_is_not_captured_anew(hidden: 
         for index in range(60)
     ]
     if hidden:
-        last = still[29]
-        still[29] = LayerState(
-            29,
-            (None, DOWN),
-            last.changed,
-            last.wipes,
-            last.stills,
-            last.looks,
-            last.paths,
-            last.marks,
-            last.tossed,
-            7,
-        )
+        still[29] = replace(still[29], rects=(None, DOWN))
     first, second = plan_windows(still, 1.0, patches=True)
     assert [len(part.captures) for part in first.parts] == [1, 1]
     assert [len(part.captures) for part in second.parts] == [int(hidden), 0]

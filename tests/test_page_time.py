@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from framepress.composition import frame_count
+from framepress.page import Page
 from framepress.page_requests import PageRequests
 from framepress.tab import Tab
 from stage import BARS_SCRIPT, BARS_STYLE, BITS, CELL, Stage, decode, read_number, root, seconds_of
@@ -221,11 +222,7 @@ def test_timers_run_in_order_at_their_own_moments_and_workers_share_the_clock(st
         "const messages = []; new Worker('worker.js').onmessage = (e) => messages.push(e.data);"
         "window.facts = () => JSON.stringify([log, messages]);</script>"
     )
-    renderer = stage.renderer(html)
-    clip = renderer.open(stage.variant(renderer))
-    page = renderer.warm.page()
-    for index in range(7):
-        page.seek(index, clip.fps)
+    page = played(stage, html, 7)
     log, messages = json.loads(page.evaluate("facts()"))
     assert [name for name, _ in log] == ["a", "then", "b", "nested"]
     assert [time for _, time in log] == [10, 15, 20, 20]
@@ -261,6 +258,16 @@ def test_a_worker_that_cannot_be_read_is_not_waited_for(stage: Stage, kind: str)
     assert messages_of_a_worker(stage, script, kind) == ["error"]
 
 
+def played(stage: Stage, html: str, count: int) -> Page:
+    """A page that has been at its first `count` frames."""
+    renderer = stage.renderer(html)
+    clip = renderer.open(stage.variant(renderer))
+    page = renderer.warm.page()
+    for index in range(count):
+        page.seek(index, clip.fps)
+    return page
+
+
 def messages_of_a_worker(stage: Stage, script: str, kind: str = "classic") -> Any:
     (stage.folder / "worker.js").write_text(script)
     html = root(
@@ -268,12 +275,7 @@ def messages_of_a_worker(stage: Stage, script: str, kind: str = "classic") -> An
         "worker.onmessage = (e) => messages.push(e.data);"
         "worker.onerror = (e) => { messages.push('error'); e.preventDefault(); };</script>"
     )
-    renderer = stage.renderer(html)
-    clip = renderer.open(stage.variant(renderer))
-    page = renderer.warm.page()
-    for index in range(7):
-        page.seek(index, clip.fps)
-    return page.evaluate("messages")
+    return played(stage, html, 7).evaluate("messages")
 
 
 def test_a_page_that_waits_for_timers_before_it_is_ready_still_starts_at_zero(stage: Stage) -> None:
@@ -293,11 +295,7 @@ def test_an_animation_that_a_page_starts_in_mid_play_makes_it_stateful(stage: St
         "<script>addEventListener('hf-seek', (e) => { if (e.detail.time > 0.4 && !b.dataset.on) {"
         " b.dataset.on = 1; b.animate([{width: '10px'}, {width: '110px'}], 500); } });</script>"
     )
-    renderer = stage.renderer(html)
-    clip = renderer.open(stage.variant(renderer))
-    page = renderer.warm.page()
-    for index in range(0, 22):
-        page.seek(index, clip.fps)
+    page = played(stage, html, 22)
     assert page.stateful == ("Animation created by the page in mid-play",)
     width = page.evaluate("b.getBoundingClientRect().width")
     assert width == pytest.approx(10 + 100 * (21 - 13) / 30 / 0.5, abs=0.01)
