@@ -30,6 +30,12 @@ CHANGES = {
     "a variable around it": page(
         f"<section id=up>{SEEN}</section>", "up.style.setProperty('--c', on ? 'red' : 'blue')", "#seen {color: var(--c)}"
     ),
+    "its own text in the same box": page(SEEN, "seen.firstChild.data = on ? 'nees' : 'seen'"),
+    "another text node in the same box": page(SEEN, "seen.textContent = on ? 'nees' : 'seen'"),
+    "an attribute of its own": page(SEEN, "seen.setAttribute('align', on ? 'left' : 'right')"),
+    "a text while it is hidden": page(
+        SEEN, "seen.style.visibility = e.detail.time < 0.5 ? 'hidden' : ''; seen.firstChild.data = on ? 'nees' : 'seen'"
+    ),
     "a class of a neighbour": page(
         f"<i id=near></i>{SEEN}", "near.classList.toggle('on', on)", ".on + #seen {color: red}"
     ),
@@ -175,6 +181,7 @@ def rests(page: Page, *, kept: bool) -> list[int]:
 
 #: In the daily suite: one for each way of forgetting.
 DAILY = (
+    "its own text in the same box",
     "a style around it",
     "a class of a neighbour",
     "a text that is gone",

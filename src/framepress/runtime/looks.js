@@ -62,6 +62,22 @@ function attributesInto(state, element) {
   }
 }
 
+// The text of an element, and hashes that go on: after its tag, and after its tag, text and attributes. What nothing
+// touched is not read again.
+function markupOf(element) {
+  const known = kept.can ? kept.markup.get(element) : undefined;
+  if (known) return known;
+  const text = ownText(element);
+  const tag = { a: 0x811c9dc5, b: 0x9e3779b9 };
+  hashInto(tag, element.tagName);
+  const written = { ...tag };
+  if (text !== "") hashInto(written, text);
+  attributesInto(written, element);
+  const markup = { text, tag, written };
+  if (kept.can) kept.markup.set(element, markup);
+  return markup;
+}
+
 // A canvas is compared by its pixels, where it lets itself be read.
 function contentInto(state, element) {
   if (element.tagName === "IMG") hashInto(state, `${element.naturalWidth}x${element.naturalHeight}`);
@@ -78,21 +94,15 @@ function contentInto(state, element) {
 // The box and the text of an element, relative to the page; null if it has none. The style is looked at only if
 // `styled`: it takes most of the time.
 function lookOf(element, styled) {
-  const state = { a: 0x811c9dc5, b: 0x9e3779b9 };
+  const { text, tag, written } = markupOf(element);
   const box = element.getBoundingClientRect();
   const boxText = `${box.x},${box.y},${box.width},${box.height}`;
-  const text = ownText(element);
-  hashInto(state, element.tagName);
   const style = getComputedStyle(element);
   const hidden = style.visibility !== "visible";
+  const state = { ...(hidden ? tag : written) };
   let known = null;
-  if (hidden) {
-    hashInto(state, "hidden");
-  } else {
-    if (text !== "") hashInto(state, text);
-    attributesInto(state, element);
-    contentInto(state, element);
-  }
+  if (hidden) hashInto(state, "hidden");
+  else contentInto(state, element);
   const content = hashNumber(state);
   hashInto(state, boxText);
   const unstyled = hashNumber(state);

@@ -94,7 +94,8 @@ function hashOfStyle(element, style, hasText) {
 // `sheets`: the style sheets that `can` was decided by, as one text. `numbers`: names them in it. `moves`: of effects,
 // whether they change no more than `MOVES`.
 const kept = {
-  on: false, can: false, edited: false, styles: new WeakMap(), sheets: null, numbers: new WeakMap(), count: 0, moves: new WeakMap(),
+  on: false, can: false, edited: false, styles: new WeakMap(), markup: new WeakMap(), sheets: null, numbers: new WeakMap(), count: 0,
+  moves: new WeakMap(),
 };
 
 // An own style that depends on what moves around the element, or on the size of a box around it.
@@ -102,7 +103,7 @@ const UNSTEADY = /inherit|\dcq/;
 
 // From now on `refreshStyles` is called before looks are asked for, or not any more.
 function keepStyles(on) {
-  Object.assign(kept, { on, can: false, styles: new WeakMap(), sheets: null });
+  Object.assign(kept, { on, can: false, styles: new WeakMap(), markup: new WeakMap(), sheets: null });
 }
 
 const UNCLIPPED = MOVES.filter((name) => name !== "clip-path");
@@ -152,11 +153,11 @@ function refreshStyles({ targets, changed, wide }) {
   const sheets = sheetsText();
   if (sheets !== kept.sheets || targets === null) {
     const can = !kept.edited && sheets !== null && areQuiet();
-    Object.assign(kept, { sheets, styles: new WeakMap(), moves: new WeakMap(), can });
+    Object.assign(kept, { sheets, styles: new WeakMap(), markup: new WeakMap(), moves: new WeakMap(), can });
   } else if (kept.edited) {
     kept.can = false;
   } else if (wide || shadowRoots.size > 0) {
-    kept.styles = new WeakMap();
+    Object.assign(kept, { styles: new WeakMap(), markup: new WeakMap() });
   } else {
     for (const target of changed) forgetBelow(target);
     for (const target of targets) {
@@ -169,8 +170,10 @@ function refreshStyles({ targets, changed, wide }) {
 function forgetBelow(target) {
   // The direction of such an element is that of the text in it.
   const from = target.closest("[dir=auto]") ?? target;
-  kept.styles.delete(from);
-  for (const element of from.querySelectorAll("*")) kept.styles.delete(element);
+  for (const element of [from, ...from.querySelectorAll("*")]) {
+    kept.styles.delete(element);
+    kept.markup.delete(element);
+  }
 }
 
 // A page that reads the rules of a sheet may change them without a trace.
