@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from framepress.layer_groups import LayerState
+from framepress.layer_groups import WINDOW_FRAMES, LayerState
 from framepress.layer_parts import Part, plan_windows
 from framepress.rects import Rect
 from framepress.stills import Still
@@ -95,10 +95,10 @@ def test_a_part_that_was_seen_in_the_window_before_is_not_captured_anew(hidden: 
             (False, False),
             7,
         )
-        for index in range(60)
+        for index in range(2 * WINDOW_FRAMES)
     ]
     if hidden:
-        still[29] = replace(still[29], rects=(None, DOWN))
+        still[WINDOW_FRAMES - 1] = replace(still[WINDOW_FRAMES - 1], rects=(None, DOWN))
     first, second = plan_windows(still, 1.0, patches=True)
     assert [len(part.captures) for part in first.parts] == [1, 1]
     assert [len(part.captures) for part in second.parts] == [int(hidden), 0]
