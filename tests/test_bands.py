@@ -22,7 +22,8 @@ from framepress.band_planner import QUIET_MAX, WORTH_MAX, Span, cost, loudness, 
 from framepress.cache import Cache
 from framepress.composite import Canvas, blend, packed, read_overlay
 from framepress.encode import EncoderSettings, GopEncoder, gop_ranges, nal_units, parameter_sets
-from framepress.layered import LayerFrame, OverlayPng
+from framepress.layer_captures import OverlayPng
+from framepress.layered import LayerFrame
 from framepress.loaded_plan import Compositor, LoadedPlan, PlannedFrames
 from framepress.pictures import PictureReader
 from framepress.plan import Plan
@@ -402,6 +403,24 @@ def test_bands_that_all_rows_share_are_encoded_once_and_others_when_they_come_tw
     assert first.encoded.summaries == third.encoded.summaries
     assert first.level == second.level == third.level == "bands"
     assert len(group.cache.keys("band")) == 2
+
+
+def test_a_band_is_named_by_what_it_shows_whatever_else_its_captures_show(
+    make_group: Callable[..., Group],
+) -> None:
+    def cut_out(other: int) -> list[LayerFrame]:
+        reader = PictureReader(WIDTH, HEIGHT)
+        png = png_bytes(np.concatenate([reader.decode_rgba(text(seed)) for seed in (other, 1)], axis=1))
+        frames = layer(1)
+        cut = {id(one): replace(one, png=png, corner=(100, 0)) for frame in frames for one in frame.overlays}
+        return [replace(frame, overlays=tuple(cut[id(one)] for one in frame.overlays)) for frame in frames]
+
+    group = make_group(busy_top).with_bands([(Band(0, 9, False), Band(9, 17, True))])
+    alone = group.row(layer(1))
+    rows = [group.row(cut_out(other)) for other in (7, 8, 9)]
+    assert [row.stored_bands for row in rows] == [1, 1, 2]
+    for row in rows:
+        assert row.encoded.segments[0].packets == alone.encoded.segments[0].packets
 
 
 def test_what_leaves_its_band_or_comes_near_its_edge_is_encoded_whole(

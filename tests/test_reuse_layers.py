@@ -14,12 +14,13 @@ from dangers import NAMES, SUN, Danger, values
 from framepress import composite, overlay_reader
 from framepress.agreement import compare
 from framepress.cache import Cache
+from framepress.layer_captures import OverlayPng
 from framepress.layer_pieces import LAYER, pack_layer, unpack_layer
-from framepress.layered import OverlayPng
 from framepress.overlay_reader import OverlayReader
 from framepress.rects import Rect
 from framepress.stills import Shift
 from lists import Press
+from media_tools import png_bytes
 from stage import browser_options
 
 
@@ -140,7 +141,9 @@ def chain(length: int, at: int = 0) -> list[OverlayPng]:
 
 
 def described(overlay: OverlayPng | None) -> object:
-    return None if overlay is None else (overlay.rect, overlay.png, overlay.shift, described(overlay.onto))
+    if overlay is None:
+        return None
+    return overlay.rect, overlay.png, overlay.shift, overlay.corner, described(overlay.onto)
 
 
 def test_what_is_made_of_another_frame_reads_back_and_is_read_as_it_says() -> None:
@@ -158,6 +161,26 @@ def test_what_is_made_of_another_frame_reads_back_and_is_read_as_it_says() -> No
     assert set(shown.keep[1:, 1:].flat) == {255 - 64} and set(shown.keep[0]) == set(shown.keep[:, 0]) == {255}
     [whole] = reader.read(read[1])
     assert whole.rect == of.rect and not whole.keep.any()
+
+
+def test_parts_that_are_cut_out_of_one_picture_read_back_and_show_nothing_of_each_other() -> None:
+    pixels = np.zeros((16, 48, 4), np.uint8)
+    pixels[2:14, 4:12] = (200, 9, 9, 255)
+    pixels[4:8, 30:44] = (9, 200, 9, 255)
+    both = png_bytes(pixels)
+    left = OverlayPng(Rect(8, 0, 16, 16), both, corner=(0, 0))
+    right = OverlayPng(Rect(36, 2, 18, 8), both, corner=(28, 2))
+    packed = pack_layer([(left, right), (right,)])
+    read = unpack_layer(packed)
+    assert packed.count(both) == 1
+    assert [described(one) for one in read[0]] == [described(left), described(right)]
+    reader = OverlayReader(64, 32)
+    one, other = reader.read(read[0])
+    assert (one.rect, other.rect) == (Rect(12, 2, 8, 12), Rect(38, 4, 14, 4))
+    assert not one.keep.any() and not other.keep.any()
+    assert not one.touches_edge and not other.touches_edge
+    cut = reader.read([OverlayPng(Rect(8, 0, 8, 16), both, corner=(0, 0))])
+    assert cut[0].touches_edge, "there is more of it beside"
 
 
 def test_a_layer_reads_back_with_its_patches_and_stores_shared_parts_once() -> None:

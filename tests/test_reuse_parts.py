@@ -24,7 +24,7 @@ from framepress.band_layout import Band
 from framepress.composite import Canvas, blend, packed, patched, read_overlay
 from framepress.encode import EncoderSettings
 from framepress.groups import Groups
-from framepress.layered import OverlayPng
+from framepress.layer_captures import OverlayPng
 from framepress.ledger_rows import LedgerRow
 from framepress.looks import (
     GROUP,

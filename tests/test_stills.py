@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from framepress import layered, stills
+from framepress import layer_captures, stills
 from framepress.layered import LayerFrame, PersonalLayer
 from framepress.page import Page
 from framepress.stills import Shift, Still, runs, shifted
@@ -169,7 +169,7 @@ def test_the_page_says_when_more_changes_than_captures_show(
     stage: Stage, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As if the frames between those that are captured said nothing."""
-    monkeypatch.setattr(layered, "holds", lambda *_: True)
+    monkeypatch.setattr(layer_captures, "holds", lambda *_: True)
     renderer = stage.renderer(MOTIONS[name].page())
     renderer.open(stage.variant(renderer))
     with renderer.warm.guard() as page:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from framepress.cache import Cache
+from framepress.layer_captures import OverlayPng
 from framepress.layered import PersonalLayer
-from framepress.page import Page
+from framepress.page import Page, png_size
 from framepress.rects import Rect
 from framepress.renderer import Renderer
 from framepress.settings import RenderSettings, RunLimits
@@ -47,13 +48,18 @@ def layer(page: Page) -> PersonalLayer:
     return PersonalLayer(page, [place_of(page, one) for one in PLACES], scale=1.0, size=SIZE)
 
 
+def captured_rect(one: OverlayPng) -> Rect:
+    left, top = one.corner or (0, 0)
+    return Rect(one.rect.x - left, one.rect.y - top, *png_size(one.png))
+
+
 def test_what_is_to_be_captured_is_told_before_anything_is(page: Page) -> None:
     told: list[Rect] = []
     frames = list(layer(page).frames(FRAMES, FPS, approve=told.extend))
     assert len(told) == sum(frame.captured for frame in frames) > 30
     shown = [one for frame in frames for one in frame.overlays]
     assert any(one.shift is not None for one in shown)
-    captured = {id(one): one.rect for one in shown if one.shift is None}
+    captured = {id(one.png): captured_rect(one) for one in shown if one.shift is None}
     assert sorted(map(Rect.as_list, told)) == sorted(rect.as_list() for rect in captured.values())
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from framepress.layered import OverlayPng
+from framepress.layer_captures import OverlayPng
 from framepress.rects import Rect
 
 

@@ -8,7 +8,6 @@ say where in the picture they stand.
 from __future__ import annotations
 
 import struct
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 from framepress import keys
@@ -18,10 +17,6 @@ from framepress.encode import EncoderSettings
 
 #: Raised when bands are encoded or joined in another way. 1: the first.
 BAND_VERSION = 1
-
-#: Keys of personal bands that a worker remembers. What comes a second time is kept in the cache; what comes
-#: once, as nearly all of them do, is not written at all.
-SEEN_MAX = 10_000
 
 _FRAMES = struct.Struct(">I")
 _SLICES = struct.Struct(">H")
@@ -91,18 +86,3 @@ def unpack_band(data: bytes) -> list[Slices]:
     if at != len(data):
         raise ValueError("a band with something behind it")
     return frames
-
-
-class SeenBands:
-    """Keys of bands that were encoded here before."""
-
-    def __init__(self) -> None:
-        self._keys: OrderedDict[str, None] = OrderedDict()
-
-    def again(self, key: str) -> bool:
-        """Whether it has been asked for before."""
-        known = key in self._keys
-        self._keys[key] = None
-        if len(self._keys) > SEEN_MAX:
-            self._keys.popitem(last=False)
-        return known

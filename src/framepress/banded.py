@@ -8,7 +8,6 @@ either way. A range without bands is encoded as its frames come, once something 
 
 from __future__ import annotations
 
-import hashlib
 import struct
 import time
 from collections import deque
@@ -19,14 +18,15 @@ from dataclasses import dataclass, replace
 from framepress.band_desk import Desk, reaches
 from framepress.band_encode import Slices, still_slices
 from framepress.band_layout import MARGIN, MB, Band, Layout, whole
-from framepress.band_pieces import SEEN_MAX, band_key, pack_band, unpack_band
+from framepress.band_pieces import band_key, pack_band, unpack_band
 from framepress.cache import Cache
 from framepress.composite import Overlay
 from framepress.encode import EncoderSettings, parameter_sets
 from framepress.errors import CacheFault
 from framepress.join import access_unit
-from framepress.layered import LayerFrame, OverlayPng
+from framepress.layered import LayerFrame
 from framepress.loaded_plan import Compositor, LoadedPlan, PlannedFrames
+from framepress.overlay_names import OverlayNames
 from framepress.pictures import frame_summary
 from framepress.streams import Segment
 
@@ -116,7 +116,7 @@ class BandWriter:
         self._given = 0
         #: Access units of the GOP, as far as it is done.
         self._packets: list[bytes] = []
-        self._digests: dict[int, tuple[OverlayPng, str]] = {}
+        self._names = OverlayNames(compositor.pixels)
         self.done = done
 
     def take(self, frame: LayerFrame) -> None:
@@ -238,18 +238,8 @@ class BandWriter:
         if band.personal:
             for frame in frames:
                 shown = [one for one in frame.overlays if reaches(one.rect, lines)]
-                personal.append([[*one.rect.as_list(), self._digest(one)] for one in shown])
+                personal.append([[*one.rect.as_list(), self._names.everywhere(one)] for one in shown])
         return band_key(self._facts, indices, band, self._settings, personal if any(personal) else [])
-
-    def _digest(self, one: OverlayPng) -> str:
-        if id(one) not in self._digests:
-            if len(self._digests) > SEEN_MAX:
-                self._digests.clear()
-            shown = hashlib.sha256(one.png)
-            if one.shift is not None:
-                shown.update(repr(one.shift).encode("ascii"))
-            self._digests[id(one)] = (one, shown.hexdigest())
-        return self._digests[id(one)][1]
 
     def _stored(self, key: str | None) -> list[Slices] | None:
         stored = self._cache.get_bytes("band", key) if key is not None else None
@@ -291,7 +281,7 @@ class BandWriter:
         for one in frame.overlays:
             if any(reaches(one.rect, desk.lines) for desk in desks):
                 for overlay in self._compositor.overlays(replace(frame, overlays=(one,))):
-                    found.append((overlay, self._digest(one)))
+                    found.append((overlay, self._names.in_row(one)))
         return found
 
 

@@ -43,6 +43,7 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -52,6 +53,9 @@ from framepress.errors import InternalError
 
 #: Version of every key. Raised when the meaning of a key changes; old artifacts are then not found again.
 FORMAT_VERSION = 1
+
+#: Keys that `SeenKeys` remembers.
+SEEN_MAX = 10_000
 
 #: Bytes read at once when a file is digested.
 _CHUNK_BYTES = 1 << 20
@@ -171,3 +175,20 @@ def piece_key(kind: str, **parts: object) -> str:
     if "environment" not in parts:
         raise InternalError(f'The key of a stored "{kind}" lacks the environment. Please report this.')
     return digest_bytes(canonical_json({"format": FORMAT_VERSION, "kind": f"piece:{kind}", "parts": parts}))
+
+
+class SeenKeys:
+    """Keys that were asked for here before: what comes once is in nearly every row, what comes twice is
+    worth an effort.
+    """
+
+    def __init__(self) -> None:
+        self._keys: OrderedDict[str, None] = OrderedDict()
+
+    def again(self, key: str) -> bool:
+        """Whether it has been asked for before; of those that are long gone it is not known."""
+        known = key in self._keys
+        self._keys[key] = None
+        if len(self._keys) > SEEN_MAX:
+            self._keys.popitem(last=False)
+        return known

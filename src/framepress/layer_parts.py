@@ -34,15 +34,22 @@ class Part:
     runs: Sequence[Run]
 
     @property
+    def still_frames(self) -> list[int]:
+        """Frames that are captured because others are made of them."""
+        return sorted(at for run in self.runs for at in (run.of, *run.probes))
+
+    @property
+    def other_frames(self) -> list[int]:
+        """Frames that are captured for themselves, if the runs turn out to hold."""
+        runs = {at for run in self.runs for at in (run.of, *run.probes, *run.made)}
+        return [at for at, rect in enumerate(self.views) if rect is not None and at not in runs]
+
+    @property
     def captures(self) -> list[Rect]:
         """Everything that is captured, if the runs turn out to hold."""
-        made = {at for run in self.runs for at in run.made}
-        whole = {at for run in self.runs for at in (run.of, *run.probes)}
-        return [
-            self.rect if at in whole else rect
-            for at, rect in enumerate(self.views)
-            if rect is not None and at not in made
-        ]
+        rects = [self.rect for _ in self.still_frames]
+        rects.extend(rect for at in self.other_frames if (rect := self.views[at]) is not None)
+        return rects
 
     @property
     def cost(self) -> int:
@@ -86,7 +93,7 @@ def plan_windows(states: Sequence[LayerState], scale: float, *, patches: bool) -
 
 def groups_of(planned: Sequence[Window]) -> list[tuple[int, ...]]:
     """Personal elements, as indices, that are captured together in some window; in order."""
-    return _linked(part.roots for window in planned for part in window.parts)
+    return linked(part.roots for window in planned for part in window.parts)
 
 
 def _apart(together: Cluster, window: Sequence[LayerState]) -> list[tuple[int, ...]]:
@@ -97,10 +104,10 @@ def _apart(together: Cluster, window: Sequence[LayerState]) -> list[tuple[int, .
         for pair in combinations(together.roots, 2)
         if any(_meet(*(state.rects[root] for root in pair)) for state in window)
     ]
-    return _linked([*alone, *meeting])
+    return linked([*alone, *meeting])
 
 
-def _linked(together: Iterable[Sequence[int]]) -> list[tuple[int, ...]]:
+def linked(together: Iterable[Sequence[int]]) -> list[tuple[int, ...]]:
     """What belongs together, directly or through others; in order."""
     found: list[set[int]] = []
     for one in together:

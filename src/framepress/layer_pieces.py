@@ -9,6 +9,7 @@ The piece: 4 bytes (big-endian) of length, JSON of that length, then PNG files o
 is ``{"files": [bytes, ...], "parts": [[x, y, width, height, file, onto], ...], "frames": [[part, ...],
 ...]}``, files and parts by index. `onto` is the part that one is a patch of, which stands before it, or -1.
 A part that is another frame's, shifted, has three more numbers: pixels to the right, pixels down, opacity.
+One that is cut out of its file has two more: the column and the row at which it begins.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from contextlib import suppress
 from framepress import keys
 from framepress.cache import Cache
 from framepress.errors import CacheFault
-from framepress.layered import OverlayPng
+from framepress.layer_captures import OverlayPng
 from framepress.rects import Rect
 from framepress.stills import Shift
 
@@ -28,8 +29,9 @@ from framepress.stills import Shift
 LAYER = "layer"
 
 #: Raised when pages are captured in another way. 1: the first, whole layers. 2: groups of elements. 3: some
-#: captures are made of others. 4: what a script turns or scales is captured of a whole picture.
-LAYER_VERSION = 4
+#: captures are made of others. 4: what a script turns or scales is captured of a whole picture. 5: some are
+#: cut out of larger ones.
+LAYER_VERSION = 5
 
 #: Files of a row that only what shows a file depends on, by the end of their name; another one may be a font.
 _PICTURE_NAMES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".apng", ".avif", ".bmp", ".ico", ".svg")
@@ -55,6 +57,7 @@ class CachedLayers:
 
     Args:
         facts: see `layer_facts`. files: of the row, with their digests.
+        seen: keys that were asked for before; None: there were no others.
         only_keep: find nothing: what is captured is to be compared with pictures.
     """
 
@@ -65,11 +68,13 @@ class CachedLayers:
         facts: Mapping[str, object],
         files: Mapping[str, str],
         *,
+        seen: keys.SeenKeys | None = None,
         only_keep: bool = False,
     ) -> None:
         self._cache = cache
         self._files = dict(files)
         self._facts = {"environment": environment, **facts}
+        self._seen = seen
         self._only_keep = only_keep
 
     def key(self, seen: Mapping[str, object], *, pictured: bool) -> str:
@@ -80,6 +85,10 @@ class CachedLayers:
             if pictured or not name.lower().endswith(_PICTURE_NAMES)
         }
         return keys.piece_key(LAYER, **self._facts, version=LAYER_VERSION, files=files, seen=seen)
+
+    def again(self, key: str) -> bool:
+        """See `layered.LayerMemory`."""
+        return self._seen is not None and self._seen.again(key)
 
     def find(self, key: str) -> list[tuple[OverlayPng, ...]] | None:
         """See `layered.LayerMemory`."""
@@ -111,9 +120,7 @@ def pack_layer(frames: Sequence[Sequence[OverlayPng]]) -> bytes:
                 numbers[id(one)] = len(places)
                 file, _ = files.setdefault(id(one.png), (len(files), one.png))
                 onto_index = -1 if one.onto is None else numbers[id(one.onto)]
-                shift = one.shift
-                more = [] if shift is None else [shift.x, shift.y, shift.opacity]
-                places.append([*one.rect.as_list(), file, onto_index, *more])
+                places.append([*one.rect.as_list(), file, onto_index, *_more(one)])
         return numbers[id(overlay)]
 
     shown = [[number(overlay) for overlay in overlays] for overlays in frames]
@@ -121,6 +128,12 @@ def pack_layer(frames: Sequence[Sequence[OverlayPng]]) -> bytes:
     told = {"files": [len(png) for png in pngs], "parts": places, "frames": shown}
     head = json.dumps(told, separators=(",", ":")).encode("ascii")
     return b"".join([len(head).to_bytes(4), head, *pngs])
+
+
+def _more(one: OverlayPng) -> list[float]:
+    if one.shift is not None:
+        return [one.shift.x, one.shift.y, one.shift.opacity]
+    return list(one.corner or ())
 
 
 def unpack_layer(data: bytes) -> list[tuple[OverlayPng, ...]]:
@@ -138,6 +151,7 @@ def unpack_layer(data: bytes) -> list[tuple[OverlayPng, ...]]:
         if onto >= len(parts):
             raise ValueError("a patch that stands before what it is on")
         below = parts[onto] if onto >= 0 else None
-        shift = Shift(*more) if more else None
-        parts.append(OverlayPng(Rect(x, y, width, height), files[file], below, shift))
+        shift = Shift(*more) if len(more) == 3 else None
+        corner = (int(more[0]), int(more[1])) if len(more) == 2 else None
+        parts.append(OverlayPng(Rect(x, y, width, height), files[file], below, shift, corner))
     return [tuple(parts[index] for index in shown) for shown in head["frames"]]

@@ -2,7 +2,7 @@
 
 A seekable page is gone through twice. The first time nothing is captured: the page says where every personal
 element paints at each frame and whether it may look different. The second time the parts are captured one
-after the other, window by window, so that the view is moved seldom (`layer_camera`).
+after the other, window by window, so that the view is moved seldom (`layer_camera`, `layer_captures`).
 """
 
 from __future__ import annotations
@@ -14,42 +14,15 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from framepress.errors import PlanMisfit
-from framepress.layer_camera import Camera
+from framepress.layer_captures import Captures, OverlayPng
 from framepress.layer_groups import LayerState, Sources, seen
-from framepress.layer_parts import Part, Window, groups_of, plan_windows
+from framepress.layer_parts import Window, groups_of, plan_windows
+from framepress.layer_shots import Shot, groups_in, joinable_roots, shots_of
 from framepress.looks import rect_in_picture
 from framepress.page import Page
 from framepress.pictures import PictureReader
 from framepress.rects import Rect
-from framepress.stills import Shift, Still, holds
-
-#: Patches one on the other before the whole part is captured again; all of them stay in memory until then.
-PATCHES_MAX = 120
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class OverlayPng:
-    """Part of the personal layer, as captured. Two frames that show the same share one object.
-
-    Attributes:
-        rect: where it belongs, pixels of the picture.
-        png: RGBA.
-        onto: what this is a patch of: outside of `rect` the part looks as it did there; None: it is whole.
-        shift: what makes it of `png`, which is another frame's then; None: it looks so.
-    """
-
-    rect: Rect
-    png: bytes
-    onto: OverlayPng | None = None
-    shift: Shift | None = None
-
-    @property
-    def depth(self) -> int:
-        """How many it is on, one on the other."""
-        count, at = 0, self.onto
-        while at is not None:
-            count, at = count + 1, at.onto
-        return count
+from framepress.stills import Still
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +48,9 @@ class LayerMemory(Protocol):
     def key(self, seen: Mapping[str, object], *, pictured: bool) -> str:
         """Names all elements that were seen like this. `pictured`: they show files."""
 
+    def again(self, key: str) -> bool:
+        """Whether such elements were asked for before, so that they are worth capturing by themselves."""
+
     def find(self, key: str) -> list[tuple[OverlayPng, ...]] | None:
         """The overlays of every frame of such elements; None: none was captured."""
 
@@ -88,6 +64,7 @@ class _Group:
 
     Attributes:
         key: of what is captured of them; None: it is not kept.
+        again: others looked like them before.
         known: their overlays at every frame, if they were captured before.
         captured: the same as far as they are captured now, if there is a key; else they pass, and a long clip
             takes no more memory than a short one.
@@ -95,6 +72,7 @@ class _Group:
 
     roots: tuple[int, ...]
     key: str | None
+    again: bool
     known: list[tuple[OverlayPng, ...]] | None
     captured: list[tuple[OverlayPng, ...]] = field(default_factory=list)
 
@@ -131,7 +109,6 @@ class PersonalLayer:
         self._patches = patches and scale.is_integer()
         self._memory = memory
         self._personal = list(personal)
-        self._overlays: dict[tuple[int, ...], OverlayPng] = {}
         self._sources: Sources | None = None
         page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
 
@@ -156,15 +133,18 @@ class PersonalLayer:
         if wanted is not None:
             everything = (True,) * len(self._personal)
             states = [replace(state, changed=everything) for state in states if state.index in wanted]
-        memory = self._memory
         planned = plan_windows(states, self._scale, patches=self._patches)
-        if approve is not None:
-            approve([rect for window in planned for part in window.parts for rect in part.captures])
         found = [self._group(roots, states, fps) for roots in groups_of(planned)]
+        shots = shots_of(planned, self._joinable(found, states))
+        if approve is not None:
+            approve([rect for window in shots for shot in window for rect in shot.captures])
+        known = {group.roots: group for group in found}
+        found = [known.get(roots) or self._group(roots, states, fps) for roots in groups_in(shots)]
         missing = [group for group in found if group.known is None]
+        captures = Captures(self._page, fps, self._reader)
         first = 0
-        for window in planned:
-            fresh, counts = self._window(window, missing, fps)
+        for window, taken in zip(planned, shots, strict=True):
+            fresh, counts = _window(window, taken, missing, captures)
             stop = first + len(window.states)
             shown = [
                 fresh[group.roots] if group.known is None else group.known[first:stop] for group in found
@@ -174,18 +154,27 @@ class PersonalLayer:
                 overlays = tuple(overlay for group in shown for overlay in group[at])
                 yield LayerFrame(state.index, overlays, count, state.rest)
         for group in missing:
-            if memory is not None and group.key is not None:
-                memory.keep(group.key, group.captured)
+            if self._memory is not None and group.key is not None:
+                self._memory.keep(group.key, group.captured)
+
+    def _joinable(self, found: Sequence[_Group], states: Sequence[LayerState]) -> set[int]:
+        """Elements that may be captured together with others; what others show alike is kept by itself."""
+        if not self._patches:
+            return set()
+        roots = {root for group in found if group.known is None and not group.again for root in group.roots}
+        return joinable_roots(states, roots)
 
     def _group(self, roots: tuple[int, ...], states: Sequence[LayerState], fps: Fraction) -> _Group:
         memory, sources = self._memory, self._sources
         if memory is None or sources is None:
-            return _Group(roots, None, None)
+            return _Group(roots, None, again=False, known=None)
         view = [*self._size, repr(self._scale), self._margin, self._patches]
         facts, pictured = seen(roots, states, sources, self._personal, view, fps)
         key = memory.key(facts, pictured=pictured)
         known = memory.find(key)
-        return _Group(roots, key, known if known is not None and len(known) == len(states) else None)
+        if known is not None and len(known) != len(states):
+            known = None
+        return _Group(roots, key, memory.again(key), known)
 
     # ---- first: what there is -------------------------------------------------------------------
 
@@ -236,66 +225,24 @@ class PersonalLayer:
         edges = (left - margin, top - margin, right + margin, bottom + margin)
         return rect_in_picture(edges, self._scale, *self._size)
 
-    # ---- then: how it looks ---------------------------------------------------------------------
 
-    def _window(
-        self, window: Window, missing: Sequence[_Group], fps: Fraction
-    ) -> tuple[dict[tuple[int, ...], list[tuple[OverlayPng, ...]]], list[int]]:
-        """Capture groups: the overlays of each at every frame, and how many parts were captured for it."""
-        wanted = {root: group.roots for group in missing for root in group.roots}
-        parts = [part for part in window.parts if part.roots[0] in wanted]
-        kept = {part.roots: self._overlays[part.roots] for part in parts if part.roots in self._overlays}
-        self._overlays = kept
-        shown: dict[tuple[int, ...], list[list[OverlayPng]]] = {
-            group.roots: [[] for _ in window.states] for group in missing
-        }
-        counts = [0] * len(window.states)
-        for part in parts:
-            frames = shown[wanted[part.roots[0]]]
-            for at, overlay, is_new in self._part(part, window.states, fps):
-                frames[at].append(overlay)
-                counts[at] += is_new
-        fresh = {roots: [tuple(overlays) for overlays in frames] for roots, frames in shown.items()}
-        for group in missing:
-            if group.key is not None:
-                group.captured.extend(fresh[group.roots])
-        return fresh, counts
-
-    def _part(
-        self, part: Part, states: Sequence[LayerState], fps: Fraction
-    ) -> Iterator[tuple[int, OverlayPng, bool]]:
-        """The overlays of one part in a window: position in `states`, overlay, whether it is new."""
-        camera = Camera(self._page, part.roots, fps, self._reader)
-        stills = self._stills(part, states, camera)
-        overlay = self._overlays.get(part.roots)
-        for at, rect in enumerate(part.views):
-            if all(states[at].rects[root] is None for root in part.roots):
-                # Hidden; what was shown before is not what will be shown after.
-                overlay = None
-                continue
-            if at in stills:
-                overlay = stills[at]
-            elif rect is not None:
-                deep = overlay is None or rect == part.rect or overlay.depth >= PATCHES_MAX
-                onto, wanted = (None, part.rect) if deep else (overlay, rect)
-                overlay = OverlayPng(wanted, camera.take(wanted, states[at]), onto)
-            assert overlay is not None
-            yield at, overlay, rect is not None and overlay.shift is None
-        if overlay is not None:
-            self._overlays[part.roots] = overlay
-        else:
-            self._overlays.pop(part.roots, None)
-
-    def _stills(self, part: Part, states: Sequence[LayerState], camera: Camera) -> dict[int, OverlayPng]:
-        """Overlays that others are made of, and those that are made."""
-        found: dict[int, OverlayPng] = {}
-        for run in part.runs:
-            # What is about to move Chromium may draw by what it drew of it first, so it is taken as it comes.
-            taken = {at: camera.take(part.rect, states[at]) for at in sorted((run.of, *run.probes))}
-            of = taken[run.of]
-            if not holds(self._reader, of, [(taken[at], shift) for at, shift in run.probes.items()]):
-                camera.forget()
-                continue
-            found |= {at: OverlayPng(part.rect, png) for at, png in taken.items()}
-            found |= {at: OverlayPng(part.rect, of, None, shift) for at, shift in run.made.items()}
-        return found
+def _window(
+    window: Window, shots: Sequence[Shot], missing: Sequence[_Group], captures: Captures
+) -> tuple[dict[tuple[int, ...], list[tuple[OverlayPng, ...]]], list[int]]:
+    """Capture groups: the overlays of each at every frame, and how many pictures were taken for it."""
+    group_of = {root: group.roots for group in missing for root in group.roots}
+    wanted = [shot for shot in shots if shot.roots[0] in group_of]
+    shown: dict[tuple[int, ...], list[list[OverlayPng]]] = {
+        group.roots: [[] for _ in window.states] for group in missing
+    }
+    counts = [0] * len(window.states)
+    for shot in wanted:
+        frames = shown[group_of[shot.roots[0]]]
+        for at, (overlays, count) in enumerate(captures.take(shot, window.states)):
+            frames[at].extend(overlays)
+            counts[at] += count
+    fresh = {roots: [tuple(overlays) for overlays in frames] for roots, frames in shown.items()}
+    for group in missing:
+        if group.key is not None:
+            group.captured.extend(fresh[group.roots])
+    return fresh, counts

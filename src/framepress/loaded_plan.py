@@ -9,14 +9,16 @@ from pathlib import Path
 
 from framepress.above_pieces import unpack_above
 from framepress.band_canvas import StillLines
-from framepress.band_pieces import SeenBands
 from framepress.cache import Cache
 from framepress.composite import Canvas, Overlay, blend
 from framepress.frames_to_segments import EncodedFrames
-from framepress.layered import LayerFrame, OverlayPng
+from framepress.keys import SeenKeys
+from framepress.layer_captures import OverlayPng
+from framepress.layered import LayerFrame
 from framepress.overlay_reader import OverlayReader
 from framepress.plan import Plan
 from framepress.plate import Plate
+from framepress.stills import Pixels
 
 
 class InkOutside(Exception):
@@ -49,7 +51,8 @@ class LoadedPlan:
         self._above = above
         self._overlays = OverlayReader(plan.width, plan.height)
         self.still_lines = StillLines(self.plate, plan.height)
-        self.seen_bands = SeenBands()
+        self.seen_bands = SeenKeys()
+        self.seen_layers = SeenKeys()
 
     @classmethod
     def load(cls, plan: Plan, cache: Cache) -> LoadedPlan | None:
@@ -88,6 +91,10 @@ class Compositor:
                 rect = overlay.rect
                 raise InkOutside(f"frame {frame.index}, {rect.width}x{rect.height} at {rect.x}, {rect.y}")
         return found
+
+    def pixels(self, overlay: OverlayPng) -> Pixels:
+        """See `OverlayReader.pixels`."""
+        return self._overlays.pixels(overlay)
 
     def draw(self, index: int, overlays: Sequence[Overlay]) -> None:
         """Fill the canvas with a frame."""

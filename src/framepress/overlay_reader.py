@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from framepress.composite import Overlay, patched, read_overlay
-from framepress.layered import OverlayPng
+from framepress.layer_captures import OverlayPng
 from framepress.pictures import PictureReader
 from framepress.stills import Pixels, shifted
 
@@ -38,6 +38,8 @@ class OverlayReader:
         self._room = OVERLAY_PICTURES_KEPT * width * height
         self._read: OrderedDict[int, tuple[OverlayPng, Overlay | None]] = OrderedDict()
         self._stills: OrderedDict[int, tuple[bytes, Pixels]] = OrderedDict()
+        #: The last picture that showed several parts.
+        self._several: tuple[bytes, Pixels] | None = None
 
     def read(self, captured: Sequence[OverlayPng]) -> list[Overlay]:
         """Those of the overlays that show anything."""
@@ -56,7 +58,7 @@ class OverlayReader:
                 overlay = self._read[id(one)][1]
                 continue
             on = overlay
-            overlay = read_overlay(self._pixels(one), one.rect, self._size)
+            overlay = read_overlay(self.pixels(one), one.rect, self._size)
             if one.onto is not None:
                 overlay = patched(on, overlay, one.rect, self._size)
                 self._room += _area(self._read.pop(id(one.onto), None))
@@ -66,7 +68,10 @@ class OverlayReader:
                 self._room += _area(self._read.popitem(last=False)[1])
         return overlay
 
-    def _pixels(self, one: OverlayPng) -> Pixels:
+    def pixels(self, one: OverlayPng) -> Pixels:
+        """What an overlay shows in its rectangle: RGBA, rows by columns by 4; not to be written to."""
+        if one.corner is not None:
+            return self._part(one, *one.corner)
         if one.shift is None:
             return self._reader.decode_rgba(one.png)
         known = self._stills.pop(id(one.png), None) or (one.png, self._reader.decode_rgba(one.png))
@@ -74,6 +79,11 @@ class OverlayReader:
         if len(self._stills) > STILLS_KEPT:
             self._stills.popitem(last=False)
         return shifted(known[1], one.shift)
+
+    def _part(self, one: OverlayPng, left: int, top: int) -> Pixels:
+        if self._several is None or self._several[0] is not one.png:
+            self._several = (one.png, self._reader.decode_rgba(one.png))
+        return self._several[1][top : top + one.rect.height, left : left + one.rect.width]
 
 
 def _area(kept: tuple[OverlayPng, Overlay | None] | None) -> int:

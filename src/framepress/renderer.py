@@ -233,6 +233,7 @@ class Renderer:
                     plan.environment,
                     layer_facts(self.composition.digest, self.settings.model_dump(mode="json")),
                     task.variant.files,
+                    seen=loaded.seen_layers,
                     only_keep=task.captured_anew,
                 ),
                 on_frame=lambda frame: progress(frame.index + 1, clip.frame_count),

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from framepress.agreement import compare
 from framepress.clip import Clip
 from framepress.composite import Canvas, blend, packed
+from framepress.layer_captures import OverlayPng
 from framepress.layer_pieces import CachedLayers, layer_facts
-from framepress.layered import LayerFrame, LayerMemory, OverlayPng, PersonalLayer
+from framepress.layered import LayerFrame, LayerMemory, PersonalLayer
 from framepress.looks import (
     EVERYWHERE,
     is_inside,

@@ -1,0 +1,142 @@
+"""Parts of the personal layer, captured: shot by shot, each part on what it showed before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from framepress.layer_camera import Camera
+from framepress.layer_groups import LayerState
+from framepress.layer_parts import Part
+from framepress.layer_shots import Shot
+from framepress.page import Page
+from framepress.pictures import PictureReader
+from framepress.rects import Rect
+from framepress.stills import Shift, holds
+
+#: Patches one on the other before the whole part is captured again; all of them stay in memory until then.
+PATCHES_MAX = 120
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OverlayPng:
+    """Part of the personal layer, as captured. Two frames that show the same share one object.
+
+    Attributes:
+        rect: where it belongs, pixels of the picture.
+        png: RGBA.
+        onto: what this is a patch of: outside of `rect` the part looks as it did there; None: it is whole.
+        shift: what makes it of `png`, which is another frame's then; None: it looks so.
+        corner: the column and row of `png` at which it begins, which shows other parts too then; None: all of
+            `png` is this part.
+    """
+
+    rect: Rect
+    png: bytes
+    onto: OverlayPng | None = None
+    shift: Shift | None = None
+    corner: tuple[int, int] | None = None
+
+    @property
+    def depth(self) -> int:
+        """How many it is on, one on the other."""
+        count, at = 0, self.onto
+        while at is not None:
+            count, at = count + 1, at.onto
+        return count
+
+
+class Captures:
+    """What parts of the layer of an open page show, captured window by window."""
+
+    def __init__(self, page: Page, fps: Fraction, reader: PictureReader) -> None:
+        self._page = page
+        self._fps = fps
+        self._reader = reader
+        #: What each part showed last.
+        self._shown: dict[tuple[int, ...], OverlayPng] = {}
+
+    def take(self, shot: Shot, states: Sequence[LayerState]) -> Iterator[tuple[list[OverlayPng], int]]:
+        """For each frame of a window, the overlays of what is seen of a shot, and how many are new pictures.
+
+        Raises:
+            PageError, FrameTimeout, BrowserCrash: see `Page.seek`.
+        """
+        camera = self._camera(shot.roots)
+        stills = [
+            self._stills(part, states, camera if shot.rect is None else self._camera(part.roots))
+            for part in shot.parts
+        ]
+        for at, state in enumerate(states):
+            look = _Look(camera, shot, state)
+            overlays = []
+            count = 0
+            for part, made in zip(shot.parts, stills, strict=True):
+                overlay = self._overlay(part, at, state, made, look)
+                if overlay is not None:
+                    overlays.append(overlay)
+                    count += at in made and overlay.shift is None
+            yield overlays, count + look.count
+
+    def _camera(self, roots: Sequence[int]) -> Camera:
+        return Camera(self._page, roots, self._fps, self._reader)
+
+    def _overlay(
+        self, part: Part, at: int, state: LayerState, stills: Mapping[int, OverlayPng], look: _Look
+    ) -> OverlayPng | None:
+        """What a part shows at a frame of its window; None: nothing of it is to be seen."""
+        before = self._shown.pop(part.roots, None)
+        if all(state.rects[root] is None for root in part.roots):
+            # What was shown before is not what will be shown after.
+            return None
+        overlay, rect = before, part.views[at]
+        if at in stills:
+            overlay = stills[at]
+        elif rect is not None:
+            if before is None or rect == part.rect or before.depth >= PATCHES_MAX:
+                before, rect = None, part.rect
+            png, corner = look.at(rect)
+            overlay = OverlayPng(rect, png, before, corner=corner)
+        assert overlay is not None
+        self._shown[part.roots] = overlay
+        return overlay
+
+    def _stills(self, part: Part, states: Sequence[LayerState], camera: Camera) -> dict[int, OverlayPng]:
+        """Overlays that others are made of, and those that are made."""
+        found: dict[int, OverlayPng] = {}
+        for run in part.runs:
+            # What is about to move Chromium may draw by what it drew of it first, so it is taken as it comes.
+            taken = {at: camera.take(part.rect, states[at]) for at in sorted((run.of, *run.probes))}
+            of = taken[run.of]
+            if not holds(self._reader, of, [(taken[at], shift) for at, shift in run.probes.items()]):
+                camera.forget()
+                continue
+            found |= {at: OverlayPng(part.rect, png) for at, png in taken.items()}
+            found |= {at: OverlayPng(part.rect, of, None, shift) for at, shift in run.made.items()}
+        return found
+
+
+class _Look:
+    """A frame, of which each rectangle is captured once."""
+
+    def __init__(self, camera: Camera, shot: Shot, state: LayerState) -> None:
+        self._camera = camera
+        self._shot = shot
+        self._state = state
+        self._pngs: dict[Rect, bytes] = {}
+
+    @property
+    def count(self) -> int:
+        """Pictures that were taken."""
+        return len(self._pngs)
+
+    def at(self, rect: Rect) -> tuple[bytes, tuple[int, int] | None]:
+        """A picture with a rectangle in it, and where it begins there; see `OverlayPng.corner`."""
+        whole = self._shot.rect
+        if whole is None or not whole.contains(rect):
+            whole = rect
+        if whole not in self._pngs:
+            self._pngs[whole] = self._camera.take(whole, self._state)
+        corner = None if whole == rect else (rect.x - whole.x, rect.y - whole.y)
+        return self._pngs[whole], corner
