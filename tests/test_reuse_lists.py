@@ -270,6 +270,27 @@ def test_an_organisation_may_cap_reuse(program: Program) -> None:
         assert {(row["path"], row["reuse"]) for row in ended.rows().values()} == expected
 
 
+@pytest.mark.parametrize(("seconds", "path"), [("0.8", "reuse"), ("16", "plain")])
+def test_a_small_clip_in_which_everything_moves_is_not_put_together_of_parts(
+    seconds: str, path: str, press: Press, tmp_path: Path
+) -> None:
+    danger = Danger(
+        "small",
+        f"{SUN}<p id=name style='position:absolute;left:4px;top:60px'>{{{{$NAME}}}}</p>",
+        head=f"<style>#name {{ animation: go {seconds}s linear both }}"
+        " @keyframes go { to { transform: translate(120px, 60px) rotate(9deg) } }</style>",
+        seconds=seconds,
+        rows=values(name=["Ada", "Bartholomew", "Cy", "Dee", "Eve"]),
+    )
+    ran = press.run(
+        danger.write(tmp_path / "composition"), danger.rows, tmp_path / "out", cache=tmp_path / "c"
+    )
+    assert set(ran.paths().values()) == {path}
+    if path == "plain":
+        reasons = {result.reason or "" for result in ran.results.values()}
+        assert all("reuse would not be faster" in reason for reason in reasons), reasons
+
+
 @pytest.mark.slow
 def test_a_script_that_knows_row_400_of_1000(press: Press, tmp_path: Path) -> None:
     """The plan is given up after 399 rows, and they are made again."""

@@ -19,6 +19,7 @@ from framepress.rects import Rect
 from framepress.renderer import Renderer
 from framepress.settings import RenderSettings, RunLimits
 from framepress.survey_bench import NoPlan
+from framepress.survey_layers import pixel_costs
 from on_grey import pictures
 from stage import Stage, browser_options, place_of, root
 
@@ -61,6 +62,17 @@ def test_what_is_to_be_captured_is_told_before_anything_is(page: Page) -> None:
     assert any(one.shift is not None for one in shown)
     captured = {id(one.png): captured_rect(one) for one in shown if one.shift is None}
     assert sorted(map(Rect.as_list, told)) == sorted(rect.as_list() for rect in captured.values())
+
+
+@pytest.mark.parametrize(
+    ("lines", "count", "area", "least", "most"), [(180, 226, 8_700, 1.05, 1.3), (360, 241, 29_000, 0.5, 0.7)]
+)
+def test_small_pictures_cost_as_much_as_their_parts(
+    lines: int, count: int, area: int, least: float, most: float
+) -> None:
+    """The captures of `examples/card`; 1.22 and 0.63 times the processor time were measured."""
+    ours, plain = pixel_costs([Rect(0, 0, area, 1)] * count, 180, lines * lines * 16 // 9)
+    assert least < ours / plain < most
 
 
 def test_a_layer_that_is_not_approved_is_not_captured(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
