@@ -310,6 +310,17 @@ OVER = [
         path="plain",
     ),
     Danger(
+        "something over it at one frame",
+        f"{within('')}<div data-start=.5 data-end=.6 style='position:absolute;left:40px;top:50px;width:90px;"
+        "height:14px;background:#063'></div>",
+    ),
+    Danger(
+        "common text over it at one frame, and a mark at another",
+        f"{within('')}<p data-start=.1 data-end=.2 style='position:absolute;left:24px;top:44px'>common</p>"
+        "<i data-start=.5 data-end=.6 style='position:absolute;left:40px;top:50px;width:30px;height:30px;"
+        "border-radius:50%;background:#063a'></i>",
+    ),
+    Danger(
         "under a z-index",
         "<div style='position:absolute;left:0;top:50px;width:120px;height:14px;background:#fc0b;z-index:2'></div>"
         f"{within('')}",
@@ -553,6 +564,15 @@ MOTION = [
         rows=values(name=NAMES, width=["320", "300", "320", "280", "300", "320"]),
         path="plain",
         reason="depends on the row",
+    ),
+    Danger(
+        "text that comes to rest by less than Chromium draws again",
+        # An eighth of a pixel is where Skia rounds glyphs to the next quarter. Nothing here has a layer of its own.
+        "<p id=box style='position:absolute;left:20px;top:50px;padding-left:20.125px;font-size:40px'>{{$NAME}}</p>"
+        "<script>addEventListener('hf-seek', (event) => { const frame = Math.round(event.detail.time * 10);"
+        "const x = frame < 3 ? frame * 9 - 30 : frame === 3 ? -.004 : 0;"
+        "document.getElementById('box').style.transform = `translate(${x}px, 0px)`; });</script>",
+        seconds="2.4",
     ),
     Danger(
         "the ground is personal",

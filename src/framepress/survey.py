@@ -26,13 +26,15 @@ from framepress.agreement import Agreement, compare
 from framepress.capture import capture_frames
 from framepress.composite import packed
 from framepress.errors import CacheFault, PlanMisfit
+from framepress.layered import LayerFrame
 from framepress.loaded_plan import Compositor, InkOutside, LoadedPlan
 from framepress.pictures import PictureReader
 from framepress.plan import Check, Plan, check_frames, group_digest, spans
-from framepress.plate import Plate, PlateWriter
+from framepress.plate import Packed, Plate, PlateWriter
 from framepress.rest_check import look_at_rest
 from framepress.survey_bands import BandSurvey
 from framepress.survey_bench import (
+    Disagrees,
     NoPlan,
     Refused,
     keep_plain_frames,
@@ -45,6 +47,13 @@ from framepress.variants import Variant
 
 #: Why a group has no plan that may be the doing of single variables, by which rows can be grouped then.
 WIDE_RULES = frozenset({"everything-personal", "cost", "mixes"})
+
+#: Times that a plan is made: something may be painted over what is personal at a few frames only, where a
+#: scene goes while the next one comes, and moments that are evenly spread miss it.
+MAKE_ROUNDS = 3
+
+#: Wrong frames at which layers are tried out at the most; a page that moves as it likes is wrong everywhere.
+WRONG_MAX = 6
 
 #: Seconds to wait for frames that another worker makes, and between two looks; then they are made here.
 AWAIT_S, AWAIT_STEP_S = 300.0, 0.1
@@ -62,14 +71,30 @@ class Survey(LayersSurvey):
         """
         try:
             self._look()
-            self._settle_layers()
-            return self._make()
+            return self._settled()
         except Refused as refused:
             if refused.answer.rule not in WIDE_RULES:
                 return refused.answer
             return replace(refused.answer, shared=self._wide_variables())
         except PlanMisfit as misfit:
             return NoPlan(misfit.rule, misfit.message)
+        finally:
+            for key in self._plain_keys:
+                self._cache.remove("plain", key)
+
+    def _settled(self) -> Plan:
+        """Layers that add up, and the plan made of them; again where a check of all frames shows more."""
+        self._settle_layers()
+        for _ in range(MAKE_ROUNDS - 1):
+            try:
+                return self._make()
+            except Disagrees as found:
+                layers = (self._personal, self._above)
+                self._wrong.update(found.frames)
+                self._settle_layers()
+                if (self._personal, self._above) == layers:
+                    raise
+        return self._make()
 
     # ---- pieces ---------------------------------------------------------------------------------
 
@@ -157,21 +182,18 @@ class Survey(LayersSurvey):
         rest = tuple(frame.rest for frame in self._layer(0))
         for number, sample in enumerate(self._samples[:VERIFIED]):
             layer = self._layer(number)
+            wrong: dict[int, Agreement] = {}
             with self._plain_frames(sample) as plain:
                 for frame in layer:
                     if frame.rest != rest[frame.index]:
                         raise Refused("rest", f"What is common to all rows differs at frame {frame.index}.")
-                    try:
-                        compositor.draw(frame.index, compositor.overlays(frame))
-                    except InkOutside as found:
-                        raise Refused(
-                            "ink-outside", f"Something personal is painted far beyond its box ({found})."
-                        ) from None
-                    drawn = packed(compositor.canvas.frame)
-                    self._agree(
-                        compare(drawn, plain.frame(frame.index), plan.width, plan.height), frame.index
+                    found = compare(
+                        _composite(compositor, frame), plain.frame(frame.index), plan.width, plan.height
                     )
+                    if not found.holds:
+                        wrong[frame.index] = found
                     self._bench.beat("checking the plan", frame.index, plan.frame_count)
+            _agree(wrong)
         return self._with_bands(replace(plan, rest=rest), loaded)
 
     def _with_bands(self, plan: Plan, loaded: LoadedPlan) -> Plan:
@@ -186,27 +208,19 @@ class Survey(LayersSurvey):
         found = BandSurvey(loaded, clip.encoder, clip.gops, layers, self._cache, beat).run()
         return replace(plan, bands=found.layouts, whole_because=found.because, ranges=found.ranges)
 
-    def _agree(self, found: Agreement, frame: int) -> None:
-        if not found.holds:
-            raise Refused(
-                "disagrees",
-                f"At frame {frame} the composite is {found.psnr_db:.1f} dB from the plain path's picture, "
-                f"with {found.area} connected pixels off.",
-            )
-
     @contextmanager
     def _plain_frames(self, sample: Variant) -> Iterator[Plate]:
         """Every frame of a sample as the plain path makes it: made by somebody else, or here."""
         clip = self._known_clip()
         size = (clip.encoder.width, clip.encoder.height)
         key = plain_key(self._bench, sample)
+        self._plain_keys.add(key)
         with self._cache.hold("plain", key):
             path = self._awaited(key)
             if path is None:
                 self._bench.beat("checking the plan", 0, clip.frame_count)
                 path = keep_plain_frames(self._bench, sample, self._cache, clip=self._open(sample))
             yield read_plain_frames(path, *size)
-        self._cache.remove("plain", key)
 
     def _awaited(self, key: str) -> Path | None:
         """What another worker makes; None: nobody does, or it took too long."""
@@ -217,3 +231,30 @@ class Survey(LayersSurvey):
             self._bench.beat("checking the plan", 0, self._known_clip().frame_count)
             time.sleep(AWAIT_STEP_S)
         return path
+
+
+def _composite(compositor: Compositor, frame: LayerFrame) -> Packed:
+    try:
+        compositor.draw(frame.index, compositor.overlays(frame))
+    except InkOutside as found:
+        raise Refused("ink-outside", f"Something personal is painted far beyond its box ({found}).") from None
+    return packed(compositor.canvas.frame)
+
+
+def _agree(wrong: Mapping[int, Agreement]) -> None:
+    """Raise `Disagrees` if frames are wrong, by the worst of each run of them."""
+    if not wrong:
+        return
+    runs: list[list[int]] = []
+    for frame in sorted(wrong):
+        if runs and frame == runs[-1][-1] + 1:
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    worst = [min(run, key=lambda frame: wrong[frame].psnr_db) for run in runs]
+    frame = min(worst, key=lambda frame: wrong[frame].psnr_db)
+    raise Disagrees(
+        f"At frame {frame} the composite is {wrong[frame].psnr_db:.1f} dB from the plain path's picture, "
+        f"with {wrong[frame].area} connected pixels off.",
+        worst[:WRONG_MAX],
+    )

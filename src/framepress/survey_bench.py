@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,18 @@ class Refused(Exception):
     def __init__(self, rule: str, reason: str) -> None:
         super().__init__(reason)
         self.answer = NoPlan(rule, reason)
+
+
+class Disagrees(Refused):
+    """Composites are not the plain path's pictures.
+
+    Attributes:
+        frames: of each run of such frames, the one that is off most.
+    """
+
+    def __init__(self, reason: str, frames: Sequence[int]) -> None:
+        super().__init__("disagrees", reason)
+        self.frames = tuple(frames)
 
 
 class Unwanted(Exception):

@@ -74,6 +74,12 @@ class LooksSurvey:
         self._above: tuple[str, ...] = ()
         self._changing = 0
         self._layers: dict[int, list[LayerFrame]] = {}
+        #: Of frames as the plain path makes them, which are kept until the survey is over.
+        self._plain_keys: set[str] = set()
+        #: Frames that were wrong when all were compared, so that layers are tried out there, too.
+        self._wrong: set[int] = set()
+        #: Whether pictures at a few moments are made by drawing every frame up to there.
+        self._played = False
 
     # ---- what differs ---------------------------------------------------------------------------
 
@@ -189,20 +195,23 @@ class LooksSurvey:
     def _visit(
         self, clip: Clip, frames: Sequence[int], hidden: Sequence[str], layer: str, *, led_up: bool = False
     ) -> Iterator[int]:
-        """Go to frames, in order. `led_up`: the one before each is drawn first, as in a clip."""
+        """Go to frames, in order. `led_up`: what is before each is drawn first, as in a clip."""
         page = self._bench.page()
         page.evaluate(f"__framepress.setLayers({json.dumps(list(hidden))})")
         page.evaluate(f'__framepress.showLayer("{layer}")')
         wanted = set(frames)
+        played = led_up and self._played
         for index in range(max(frames) + 1):
-            if index and index not in wanted and not page.stateful:
+            if index and index not in wanted and not page.stateful and not played:
                 continue
-            if led_up and index and not page.stateful:
+            if led_up and index and not page.stateful and not played:
                 page.seek(index - 1, clip.fps)
                 page.tab.pump_frame()
             page.seek(index, clip.fps)
             if index in wanted:
                 yield index
+            elif played:
+                page.tab.pump_frame()
 
 
 def trial_frames(frame_count: int) -> list[int]:
