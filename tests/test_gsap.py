@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 VERSION = "3.13.0"
 
+STORY = Path(__file__).parents[1] / "examples/story"
+
 PAGE = """
 <style>b { position: absolute; width: 24px; height: 24px; background: #06c }</style>
 <b id=a></b><b id=b style="top:40px"></b>
@@ -85,3 +87,16 @@ SLIDING = """
 def test_an_opaque_title_slides_in_between_pixels(stage: Stage) -> None:
     path, _ = stage.clip(root(SLIDING))
     assert path.stat().st_size > 0
+
+
+def test_what_is_scaled_is_drawn_the_same_in_every_run(stage: Stage, gsap: Path) -> None:
+    """GSAP moves what it scales in three dimensions, which would give it a layer of its own."""
+    shutil.copytree(STORY, stage.folder, dirs_exist_ok=True)
+    shutil.copy(gsap, stage.folder)
+    html = (STORY / "index.html").read_text(encoding="utf-8")
+    frames = list(range(20, 36))
+    first, *others = (list(stage.stills(html, frames, {"name": "Ada"})) for _ in range(3))
+    for run in others:
+        assert [
+            at for at, one, other in zip(frames, first, run, strict=True) if not np.array_equal(one, other)
+        ] == []
