@@ -103,9 +103,20 @@ def test_what_trials_compare_with_follows_the_frame_before(stateful: bool) -> No
     page.stateful = ("timer alive",) if stateful else ()
     survey = LooksSurvey.__new__(LooksSurvey)
     survey._bench = cast("Any", SimpleNamespace(page=lambda: page))
+    survey._played = False
     clip = cast("Clip", SimpleNamespace(fps=FPS))
     page._rect = Rect(0, 0, WIDTH, HEIGHT)
     for index in survey._visit(clip, [0, 5, 9], (), "", led_up=True):
         page.picture(index, (WIDTH, HEIGHT))
     drawn = [entry for entry in page.log if entry.endswith("drawn")]
     assert drawn == ([] if stateful else ["4 drawn", "8 drawn"])
+
+
+def test_a_second_look_is_led_up_to_by_every_frame() -> None:
+    page = LoggedPage()
+    survey = LooksSurvey.__new__(LooksSurvey)
+    survey._bench = cast("Any", SimpleNamespace(page=lambda: page))
+    survey._played = True
+    clip = cast("Clip", SimpleNamespace(fps=FPS))
+    assert list(survey._visit(clip, [1, 4], (), "", led_up=True)) == [1, 4]
+    assert page.log == ["0 drawn", "2 drawn", "3 drawn"]
