@@ -8,11 +8,9 @@ import shutil
 import signal
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from program import PAGE, Program, until
-from stage import Stage, root
 
 #: Sixty frames at 10 per second: three GOPs of 2 s, so that a single clip can be split.
 LONG_PAGE = PAGE.replace('data-duration="1"', 'data-duration="6"').replace("go 1s linear", "go 6s linear")
@@ -25,33 +23,6 @@ def people(program: Program) -> Program:
     program.write("page.html", LONG_PAGE)
     program.write("people.json", ROWS)
     return program
-
-
-#: A box whose edge lies between two pixels, moved by a script beside a CSS animation, which gives it a layer.
-BETWEEN = """
-<style>
-  i { position: absolute; left: 230px; top: 8px; width: 40px; height: 40px; background: #fa3;
-    animation: go 2s linear both }
-  @keyframes go { to { transform: translateX(60px) } }
-  #box { position: absolute; left: 0; top: 60px; width: 121.02px; height: 50px; margin: 0; background: #567 }
-</style>
-<i></i><p id=box>Ada</p>
-<script>addEventListener("hf-seek", ({ detail }) => {
-  document.getElementById("box").style.transform = `translate(${detail.time * 71.3 - 60}px, 0px)`;
-});</script>"""
-
-
-def test_edges_between_pixels_are_drawn_the_same_in_every_run(stage: Stage) -> None:
-    """One frame more or less while the page loaded made two different pictures of it."""
-    first, *others = (
-        list(stage.stills(root(BETWEEN, width=320, height=180, fps="10"), list(range(8)))) for _ in range(8)
-    )
-    for run in others:
-        assert [
-            at
-            for at, (one, other) in enumerate(zip(first, run, strict=True))
-            if not np.array_equal(one, other)
-        ] == []
 
 
 def render(

@@ -26,9 +26,6 @@ FALLBACK_FRAMES = 2
 #: Seconds after which a document that was never drawn is opened in another tab, and tabs that are tried.
 UNDRAWN_S, TABS_MAX = 3.0, 3
 
-#: A view in which next to nothing of a page is drawn, pixels of the picture.
-ELSEWHERE = Rect(0, 0, 16, 16)
-
 #: How many frames the page has made, once all that is queued in it has run.
 DRAINED_FRAMES = "__framepress.drainTasks().then(() => __framepress.framesSeen())"
 
@@ -75,7 +72,6 @@ class Page:
             self._new_tab()
         else:
             raise BrowserCrash(f"Chromium drew nothing in {TABS_MAX} tabs.", rule="no-picture")
-        self._forget_layers()
         self._fresh = True
         self._counted_at = -1
         self.stateful = ()
@@ -99,18 +95,6 @@ class Page:
                 return False
             self.tab.pump_frame()
         return True
-
-    def _forget_layers(self) -> None:
-        """Let Chromium draw the next frame as if it were the first of the document.
-
-        Where a layer lies between pixels depends on where it was when it was drawn first, and how many frames
-        are drawn while a page loads is chance: an edge of a box that a script moved beside a CSS animation
-        came out in one of two ways. What has been out of the view is drawn anew.
-        """
-        if self.tab.begin_frame:
-            self._loader.look_at(ELSEWHERE)
-            self.tab.pump_frame()
-            self._loader.look_at(None)
 
     def check(self) -> None:
         """Raise `PageError` if anything has gone wrong in the document so far."""
