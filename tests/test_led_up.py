@@ -6,6 +6,7 @@ one of two ways on the plain path too, from run to run, so no picture can tell w
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any, cast
@@ -97,16 +98,20 @@ def test_anything_else_is_looked_at_by_itself() -> None:
     assert page.log[1:] == ["8 16x8", "8 16x8", "20 16x8"]
 
 
+def visited(page: LoggedPage, frames: list[int], *, played: bool) -> Iterator[int]:
+    """What a survey goes to for its trials."""
+    survey = LooksSurvey.__new__(LooksSurvey)
+    survey._bench = cast("Any", SimpleNamespace(page=lambda: page))
+    survey._played = played
+    return survey._visit(cast("Clip", SimpleNamespace(fps=FPS)), frames, (), "", led_up=True)
+
+
 @pytest.mark.parametrize("stateful", [False, True])
 def test_what_trials_compare_with_follows_the_frame_before(stateful: bool) -> None:
     page = LoggedPage()
     page.stateful = ("timer alive",) if stateful else ()
-    survey = LooksSurvey.__new__(LooksSurvey)
-    survey._bench = cast("Any", SimpleNamespace(page=lambda: page))
-    survey._played = False
-    clip = cast("Clip", SimpleNamespace(fps=FPS))
     page._rect = Rect(0, 0, WIDTH, HEIGHT)
-    for index in survey._visit(clip, [0, 5, 9], (), "", led_up=True):
+    for index in visited(page, [0, 5, 9], played=False):
         page.picture(index, (WIDTH, HEIGHT))
     drawn = [entry for entry in page.log if entry.endswith("drawn")]
     assert drawn == ([] if stateful else ["4 drawn", "8 drawn"])
@@ -114,9 +119,5 @@ def test_what_trials_compare_with_follows_the_frame_before(stateful: bool) -> No
 
 def test_a_second_look_is_led_up_to_by_every_frame() -> None:
     page = LoggedPage()
-    survey = LooksSurvey.__new__(LooksSurvey)
-    survey._bench = cast("Any", SimpleNamespace(page=lambda: page))
-    survey._played = True
-    clip = cast("Clip", SimpleNamespace(fps=FPS))
-    assert list(survey._visit(clip, [1, 4], (), "", led_up=True)) == [1, 4]
+    assert list(visited(page, [1, 4], played=True)) == [1, 4]
     assert page.log == ["0 drawn", "2 drawn", "3 drawn"]

@@ -69,6 +69,13 @@ class Survey(LayersSurvey):
             PageError, FrameTimeout, BrowserCrash: a sample cannot be rendered at all.
             CacheFault: the plate cannot be kept.
         """
+        answer = self._answer()
+        # Not if anything was raised: then whoever tries again finds them.
+        for key in self._plain_keys:
+            self._cache.remove("plain", key)
+        return answer
+
+    def _answer(self) -> Plan | NoPlan:
         try:
             self._look()
             return self._settled()
@@ -78,9 +85,6 @@ class Survey(LayersSurvey):
             return replace(refused.answer, shared=self._wide_variables())
         except PlanMisfit as misfit:
             return NoPlan(misfit.rule, misfit.message)
-        finally:
-            for key in self._plain_keys:
-                self._cache.remove("plain", key)
 
     def _settled(self) -> Plan:
         """Layers that add up, and the plan made of them; again where a check of all frames shows more."""

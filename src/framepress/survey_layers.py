@@ -53,7 +53,6 @@ class LayersSurvey(LooksSurvey):
             miss = self._trial(plain)
             if miss is None:
                 return
-            above = self._above
             try:
                 self._learn(*miss)
             except Refused as refused:
@@ -61,7 +60,7 @@ class LayersSurvey(LooksSurvey):
                     raise
                 # What Chromium has drawn it draws again only if it moved by a hundredth of a pixel, so a
                 # picture may show more of its past than the frame before.
-                self._played, self._above = True, above
+                self._played = True
                 plain.clear()
         raise Refused("layers", "The layers of the page do not add up to its picture.")
 
@@ -204,18 +203,19 @@ class LayersSurvey(LooksSurvey):
         )
         if not fresh:
             raise Refused("layers", f"{self._names(stack[:1])[0]} does not come apart into layers.")
-        self._above = personal_places((*self._above, *fresh), self._differences.marks)
-        if any(self._is_around_personal(place) for place in self._above):
+        above = personal_places((*self._above, *fresh), self._differences.marks)
+        if any(self._is_around_personal(place) for place in above):
             raise Refused(
                 "layers", f"{self._names(fresh[:1])[0]} is painted over what is personal as a part of it."
             )
+        self._above = above
 
     def _learn_personal(self, stack: Sequence[str], sample_index: int) -> None:
         """No personal element is at that point: what is there looks different only in its pixels."""
-        self._layers.clear()
         fresh = [place for place in stack if place not in EVERYWHERE]
         if not fresh or sample_index == 0:
             raise Refused("layers", "The picture beside the personal elements changes with them.")
+        self._layers.clear()
         self._differences.frames.setdefault(fresh[0], set())
         self._personal = personal_places(self._differences.frames, self._differences.marks)
         self._check_personal()

@@ -195,22 +195,20 @@ class LooksSurvey:
     def _visit(
         self, clip: Clip, frames: Sequence[int], hidden: Sequence[str], layer: str, *, led_up: bool = False
     ) -> Iterator[int]:
-        """Go to frames, in order. `led_up`: what is before each is drawn first, as in a clip."""
+        """Go to frames, in order. `led_up`: the one before each is drawn first, as in a clip, or all are."""
         page = self._bench.page()
         page.evaluate(f"__framepress.setLayers({json.dumps(list(hidden))})")
         page.evaluate(f'__framepress.showLayer("{layer}")')
-        wanted = set(frames)
-        played = led_up and self._played
-        for index in range(max(frames) + 1):
-            if index and index not in wanted and not page.stateful and not played:
+        wanted, last = set(frames), max(frames)
+        before = set(range(last)) if self._played else {index - 1 for index in wanted}
+        for index in range(last + 1):
+            leads = led_up and index in before and not page.stateful
+            if index and index not in wanted and not leads and not page.stateful:
                 continue
-            if led_up and index and not page.stateful and not played:
-                page.seek(index - 1, clip.fps)
-                page.tab.pump_frame()
             page.seek(index, clip.fps)
             if index in wanted:
                 yield index
-            elif played:
+            elif leads:
                 page.tab.pump_frame()
 
 
