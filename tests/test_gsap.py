@@ -75,8 +75,15 @@ def test_tweens_outside_of_the_registry_follow_the_frames_too(stage: Stage, gsap
     assert "requestAnimationFrame alive after frame 0" in result.stateful
 
 
-#: An opaque layer whose edge lies between two pixels; see `half_transparent`.
+#: An opaque layer whose edge lies between two pixels; see `half_transparent`. It has a layer because it is
+#: painted after what CSS animates.
 SLIDING = """
+<style>
+  i { position: absolute; left: 120px; top: 5px; width: 9px; height: 9px; background: #06c;
+    animation: go 2s linear both }
+  @keyframes go { to { transform: translateX(20px) } }
+</style>
+<i></i>
 <style>#a { position: absolute; left: 0; top: 40px; margin: 0; width: 121.02px; background: #c30 }</style>
 <h1 id=a>title</h1>
 <script>addEventListener("hf-seek", ({ detail }) => {
