@@ -105,6 +105,8 @@ class LooksSurvey:
         page = self._bench.page()
         looks: dict[int, FrameLooks] = {}
         stride = 1
+        # Nothing is drawn meanwhile.
+        page.evaluate("__framepress.holdVideos(true)")
         for index in range(clip.frame_count):
             if index % stride and not page.stateful:
                 continue
@@ -120,6 +122,7 @@ class LooksSurvey:
             self._bench.beat(
                 "comparing rows", number * clip.frame_count + index, len(self._samples) * clip.frame_count
             )
+        page.evaluate("__framepress.holdVideos(false)")
         return looks
 
     def _check_personal(self) -> None:

@@ -56,9 +56,11 @@ function ownText(element) {
   return text.trim() === "" ? "" : text;
 }
 
+// Of a video that is out of sight the poster is that of an earlier frame.
 function attributesInto(state, element) {
+  const frame = videos.asked.get(element);
   for (const { name, value } of element.attributes) {
-    if (!QUIET_ATTRIBUTE.test(name)) hashInto(state, `${name}=${value}`);
+    if (!QUIET_ATTRIBUTE.test(name)) hashInto(state, `${name}=${name === "poster" && frame ? frame : value}`);
   }
 }
 

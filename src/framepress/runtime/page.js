@@ -257,6 +257,6 @@ installVideos();
 Object.defineProperty(window, "__framepress", { value: Object.freeze({
   declare, nested,
   looks, namesAt, setLayers, showLayer, layerSources, restLook, elementsAt, seenAt, effectsAt,
-  layoutFacts, standing, hideText, clustersOf, missingGlyphs, showClusters, hideClusters,
+  layoutFacts, standing, hideText, clustersOf, missingGlyphs, showClusters, hideClusters, holdVideos,
   status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
 }) });
