@@ -91,6 +91,7 @@ FAST = {
     "moved by hf-seek",
     "another style once it was moved",
     "a box that a script spins",
+    "a box that a script spins, in the layer of the page",
     "a page with animation frames alive",
     "the length depends on the row",
     "three frames",
@@ -144,12 +145,20 @@ def _disc(index: int, size: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint
 # ---- what surrounds the personal element --------------------------------------------------------
 
 
-def tossed(transform: str) -> str:
-    """A box that a script transforms for a second, as animation libraries do it: in a layer of its own."""
+def tossed(transform: str, *, alone: bool) -> str:
+    """A box that a script transforms for a second, as animation libraries do it.
+
+    Args:
+        alone: it has a layer of its own, because CSS animates what it is painted after.
+    """
+    sun = SUN if alone else SUN.replace("<i", "<i id=sun style='animation:none'")
+    moved = (
+        "" if alone else "document.getElementById('sun').style.left = `${230 + event.detail.time * 30}px`;"
+    )
     return (
-        f"{SUN}<p id=box style='position:absolute;left:40px;top:50px;white-space:nowrap;padding:8px 24px;"
+        f"{sun}<p id=box style='position:absolute;left:40px;top:50px;white-space:nowrap;padding:8px 24px;"
         "background:{{$COLOUR}};color:#fff;font-size:56px'>{{$NAME}}</p><script>addEventListener('hf-seek', (event) => {"
-        "const left = 1 - Math.min(1, event.detail.time / 1.3); const style = document.getElementById('box').style;"
+        f"{moved} const left = 1 - Math.min(1, event.detail.time / 1.3); const style = document.getElementById('box').style;"
         f"style.opacity = 1 - left * left; style.transform = `translate3d(0px, 0px, 0px) {transform}`; }});</script>"
     )
 
@@ -489,8 +498,8 @@ MOTION = [
     ),
     *(
         Danger(
-            f"a box that a script {what}",
-            tossed(transform),
+            f"a box that a script {what}" + ("" if alone else ", in the layer of the page"),
+            tossed(transform, alone=alone),
             variables=declared(NAME="Ann", COLOUR="#000"),
             rows=values(name=[f"{name} of Somewhere" if wide else name for name in NAMES], colour=COLOURS),
             seconds="1.6",
@@ -499,6 +508,7 @@ MOTION = [
             height="360" if wide else "180",
             root="style='width:640px;height:360px'" if wide else "",
         )
+        for alone in (True, False)
         for what, transform, wide in (
             ("spins", "rotate(${-180 * left * left}deg)", False),
             ("throws", "rotate(${-90 * left}deg) scale(${1 - left / 2})", True),

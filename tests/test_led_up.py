@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from framepress.clip import Clip
+from framepress.compositor_layers import CompositorLayers
 from framepress.layer_camera import Camera
 from framepress.layer_groups import LayerState
 from framepress.page import Page
@@ -64,8 +65,26 @@ def state(index: int, *, tossed: bool) -> LayerState:
 PART = Rect(8, 4, 16, 8)
 
 
-def camera(page: LoggedPage) -> Camera:
-    return Camera(cast("Page", page), [0], FPS, PictureReader(WIDTH, HEIGHT))
+class Told:
+    """What a browser tells of layers: before the first picture, and after each."""
+
+    def __init__(self, *several: bool) -> None:
+        self._told = list(several)
+
+    def several(self) -> bool:
+        return self._told[0]
+
+    def several_now(self) -> bool:
+        if len(self._told) > 1:
+            del self._told[0]
+        return self._told[0]
+
+
+def camera(page: LoggedPage, *several: bool) -> Camera:
+    layers = Told(*(several or (True,)))
+    return Camera(
+        cast("Page", page), [0], FPS, PictureReader(WIDTH, HEIGHT), cast("CompositorLayers", layers)
+    )
 
 
 def pixels_of(png: bytes) -> Any:
@@ -96,6 +115,25 @@ def test_anything_else_is_looked_at_by_itself() -> None:
     for index in (8, 20):
         looking.take(PART, state(index, tossed=False))
     assert page.log[1:] == ["8 16x8", "8 16x8", "20 16x8"]
+
+
+def test_what_a_script_turns_in_the_layer_of_the_page_is_looked_at_by_itself() -> None:
+    page = LoggedPage()
+    looking = camera(page, False)
+    for index in (8, 20):
+        looking.take(PART, state(index, tossed=True))
+    assert page.log[1:] == ["8 16x8", "8 16x8", "20 16x8"]
+
+
+def test_a_picture_does_not_count_if_a_layer_has_come_with_it() -> None:
+    page = LoggedPage()
+    looking = camera(page, False, False, True)
+    taken = [looking.take(PART, state(index, tossed=True)) for index in (8, 9)]
+    whole = f"{WIDTH}x{HEIGHT}"
+    assert page.log[1:4] == ["8 16x8", "8 16x8", "9 16x8"]
+    assert page.log[-1] == f"9 {whole}"
+    for png in taken:
+        assert np.array_equal(pixels_of(png), page.pixels[4:12, 8:24])
 
 
 def visited(page: LoggedPage, frames: list[int], *, played: bool) -> Iterator[int]:

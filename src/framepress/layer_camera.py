@@ -14,6 +14,7 @@ from fractions import Fraction
 import av
 import numpy as np
 
+from framepress.compositor_layers import CompositorLayers
 from framepress.errors import BrowserCrash
 from framepress.layer_groups import LayerState
 from framepress.page import Page
@@ -27,8 +28,16 @@ SETTLE_TRIES = 20
 class Camera:
     """Looks at a part of the layer, of which nothing else is drawn meanwhile; stays where it looked last."""
 
-    def __init__(self, page: Page, roots: Sequence[int], fps: Fraction, reader: PictureReader) -> None:
+    def __init__(
+        self,
+        page: Page,
+        roots: Sequence[int],
+        fps: Fraction,
+        reader: PictureReader,
+        layers: CompositorLayers,
+    ) -> None:
         self._page = page
+        self._layers = layers
         self._roots = list(roots)
         self._fps = fps
         self._reader = reader
@@ -42,8 +51,11 @@ class Camera:
 
     def take(self, rect: Rect, state: LayerState) -> bytes:
         """A rectangle of the picture at a frame, PNG."""
-        if not any(state.tossed[root] for root in self._roots):
-            return self._look(rect, state.index, led_up=False)
+        tossed = any(state.tossed[root] for root in self._roots)
+        if not tossed or not self._layers.several():
+            png = self._look(rect, state.index, led_up=False)
+            if not tossed or not self._layers.several_now():
+                return png
         # Whether Chromium smooths the edges of a layer that a script turns or scales depends on how much of
         # it is in the view, and on the frame before. So it is looked at as the plain path does.
         whole = Rect(0, 0, self._reader.width, self._reader.height)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from framepress.compositor_layers import CompositorLayers
 from framepress.layer_camera import Camera
 from framepress.layer_groups import LayerState
 from framepress.layer_parts import Part
@@ -54,6 +55,7 @@ class Captures:
         self._page = page
         self._fps = fps
         self._reader = reader
+        self._layers = CompositorLayers(page)
         #: What each part showed last.
         self._shown: dict[tuple[int, ...], OverlayPng] = {}
 
@@ -79,8 +81,12 @@ class Captures:
                     count += at in made and overlay.shift is None
             yield overlays, count + look.count
 
+    def close(self) -> None:
+        """No more is to be captured."""
+        self._layers.close()
+
     def _camera(self, roots: Sequence[int]) -> Camera:
-        return Camera(self._page, roots, self._fps, self._reader)
+        return Camera(self._page, roots, self._fps, self._reader, self._layers)
 
     def _overlay(
         self, part: Part, at: int, state: LayerState, stills: Mapping[int, OverlayPng], look: _Look

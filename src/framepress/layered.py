@@ -153,6 +153,7 @@ class PersonalLayer:
             for at, (state, count) in enumerate(zip(window.states, counts, strict=True)):
                 overlays = tuple(overlay for group in shown for overlay in group[at])
                 yield LayerFrame(state.index, overlays, count, state.rest)
+        captures.close()
         for group in missing:
             if self._memory is not None and group.key is not None:
                 self._memory.keep(group.key, group.captured)
