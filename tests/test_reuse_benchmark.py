@@ -141,6 +141,25 @@ def test_a_port_parses_and_says_the_same(tmp_path: Path, name: str) -> None:
     assert (tmp_path / "project" / "fonts" / "Inter-Medium.woff2").exists()
 
 
+def test_a_port_of_a_video_gives_it_times_and_its_colours_to_the_style_sheet(tmp_path: Path) -> None:
+    file = compositions.write_composition("lower-third", tmp_path / "composition")
+    text, variables = port.port_html(file.read_text(encoding="utf-8"))
+    assert '<video id="video" class="clip" data-start="0" data-duration="8" src="evening.mp4"' in text
+    assert "background: var(--set-accent)" in text
+    assert text.index("</video>") < text.index("getVariables()") < text.index("</body>")
+    assert {variable["id"] for variable in variables} == {"name", "role", "place", "accent"}
+    declared = port.declarations_of(file.read_text(encoding="utf-8"))
+    for row in row_list.make_rows(500):
+        assert all(
+            len(row[name.lower()]) <= declared[name]["maxLength"] for name in ("NAME", "ROLE", "PLACE")
+        )
+
+
+def test_clips_are_as_long_as_their_compositions_say(tmp_path: Path) -> None:
+    for name, frames in (("card", 180), ("window", 180), ("lower-third", 240)):
+        assert compositions.frame_count(compositions.write_composition(name, tmp_path / name)) == frames
+
+
 def test_a_port_declares_what_the_composition_declares_with_types_that_hyperframes_has() -> None:
     text, variables = port.port_html(CARD.read_text(encoding="utf-8"))
     by_name = {variable["id"]: variable for variable in variables}
@@ -225,8 +244,9 @@ def test_steps_are_medians_of_rendered_rows_whatever_their_names() -> None:
 def test_different_pictures_are_called_so() -> None:
     same = Agreement("card", {0.5: 100.0, 1.5: 46.0}, 12, Path())
     other = Agreement("still", {0.5: 100.0, 1.5: 31.0}, 245, Path())
-    text = page.picture_table([same, other])
-    assert _cells(text, "card")[-1] == "one picture"
+    video = Agreement("lower-third", {0.5: 44.7, 1.5: 44.6}, 18, Path())
+    text = page.picture_table([same, other, video])
+    assert _cells(text, "card")[-1] == _cells(text, "lower-third")[-1] == "one picture"
     assert _cells(text, "still")[-1] == "**NOT one picture**"
 
 

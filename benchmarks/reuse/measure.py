@@ -33,7 +33,7 @@ from reusebench.runs import open_press  # noqa: E402
 from rows import make_rows  # noqa: E402
 
 #: Cases whose picture is HyperFrames' as well.
-SHARED_PICTURES = ("card", "still", "window", "lower")
+SHARED_PICTURES = ("card", "still", "window", "lower", "lower-third")
 
 
 def main() -> int:

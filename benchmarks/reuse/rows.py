@@ -1,4 +1,4 @@
-"""Rows for the card of examples/card: names in many scripts, points, tiers, avatars.
+"""Rows for examples/card and examples/lower-third: names in many scripts, points, tiers, avatars, roles.
 
     python benchmarks/reuse/rows.py --rows 500 > 500rows.json
 
@@ -56,6 +56,29 @@ _TIERS = (
     ("Platinum", "Diamond", 100_000),
 )
 
+#: For examples/lower-third; the numbers of their entries have no common divisor.
+_ROLES = (
+    "Head of Product, Northlight",
+    "Principal Engineer",
+    "Chief Scientist",
+    "Host",
+    "Research Lead, Aster Labs",
+)
+_PLACES = (
+    "Lagos",
+    "Göteborg",
+    "Lisboa",
+    "Pune",
+    "Kyoto",
+    "Oslo",
+    "Quito",
+    "Medellín",
+    "Galway",
+    "Wien",
+    "Graz",
+)
+_ACCENTS = ("#ffb347", "#6cc4ff", "#ff7d8d", "#7be0b0")
+
 Row = dict[str, Any]
 
 
@@ -88,6 +111,9 @@ def endless_rows(seed: int, campaign: str) -> Iterator[Row]:
             "avatar": dice.choice(_AVATARS),
             "tint": f"#{dice.randrange(0x10, 0x60):02x}{dice.randrange(0x10, 0x60):02x}{number % 256:02x}",
             "campaign": campaign,
+            "role": _ROLES[number % len(_ROLES)],
+            "place": _PLACES[number % len(_PLACES)],
+            "accent": _ACCENTS[number % len(_ACCENTS)],
         }
 
 

@@ -121,7 +121,11 @@ def window(session: Session) -> Outcome:
 
 
 def lower(session: Session) -> Outcome:
-    return _beside_peer(session, "lower", "personal lower third before a moving picture", 12)
+    return _beside_peer(session, "lower", "only the name of `examples/card`, as a lower third", 12)
+
+
+def lower_third(session: Session) -> Outcome:
+    return _beside_peer(session, "lower-third", "`examples/lower-third`: a video behind it, 8 s", 12)
 
 
 def everything(session: Session) -> Outcome:
@@ -207,6 +211,7 @@ CASES: dict[str, Callable[[Session], Outcome]] = {
     "still": still,
     "window": window,
     "lower": lower,
+    "lower-third": lower_third,
     "everything": everything,
     "one": one,
     "again": again,

@@ -1,4 +1,4 @@
-"""The compositions of the cases: `examples/card`, and what few words make of it.
+"""The compositions of the cases: `examples/card`, what few words make of it, and `examples/lower-third`.
 
 Every edit names a text that stands in the card exactly once, so a change of the card that would make a case
 mean something else is an error here.
@@ -11,7 +11,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-CARD = Path(__file__).resolve().parents[3] / "examples" / "card"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+CARD = EXAMPLES / "card"
+
+#: The file that a composition is made of; else it is the card.
+SOURCES = {"lower-third": EXAMPLES / "lower-third" / "lower-third.html"}
 
 #: Moment and length, in seconds, of the personal part of `window`. It crosses the boundary of two groups of
 #: pictures (at 4 s), as it would in a film that was not made for a benchmark.
@@ -35,14 +39,23 @@ class CompositionError(Exception):
 
 def write_composition(name: str, folder: Path) -> Path:
     """Write the composition called `name` with its files into `folder`, afresh; returns its HTML file."""
+    source = SOURCES.get(name, CARD / "card.html")
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(CARD, folder, ignore=shutil.ignore_patterns("*.json", "*.py", "template.html"))
-    file = folder / "card.html"
+    not_the_page = shutil.ignore_patterns("*.json", "*.csv", "*.py", "template.html")
+    shutil.copytree(source.parent, folder, ignore=not_the_page)
+    file = folder / source.name
     file.write_text(COMPOSITIONS[name](file.read_text(encoding="utf-8")), encoding="utf-8")
     return file
 
 
-def _card(text: str) -> str:
+def frame_count(composition: Path) -> int:
+    """Frames of a clip, as the root element of its composition says."""
+    [root] = re.findall(r"<div[^>]*\sdata-width=[^>]*>", composition.read_text(encoding="utf-8"))
+    [seconds], [fps] = (re.findall(rf'\s{name}="([\d.]+)"', root) for name in ("data-duration", "data-fps"))
+    return round(float(seconds) * float(fps))
+
+
+def _as_it_is(text: str) -> str:
     return text
 
 
@@ -85,10 +98,11 @@ def _campaign(text: str) -> str:
 
 
 COMPOSITIONS: dict[str, Callable[[str], str]] = {
-    "card": _card,
+    "card": _as_it_is,
     "still": _still,
     "window": _window,
     "lower": _lower,
+    "lower-third": _as_it_is,
     "everything": _everything,
     "campaign": _campaign,
 }

@@ -10,7 +10,7 @@ from peerbench.markdown import bullets, table
 from peerbench.press import PressRun
 
 from reusebench.cases import Outcome
-from reusebench.pictures import SAME_PICTURE_DB, Agreement
+from reusebench.pictures import Agreement
 
 #: A worker with its browser, anonymous megabytes at 1080p.
 WORKER_MB_MAX = 700
@@ -35,7 +35,7 @@ def write_page(
     )
     parts = [
         plain,
-        "6 s, 1920x1080, 30 frames/s; every row different; cold cache unless the case says otherwise.",
+        "6 s, 1920x1080, 30 frames/s; every row different; cold cache; unless the case says otherwise.",
         peer_table([outcome for outcome in outcomes if outcome.peer is not None]),
         self_table([outcome for outcome in outcomes if outcome.peer is None and outcome.flatness is None]),
         flat_table([outcome for outcome in outcomes if outcome.flatness is not None]),
@@ -171,8 +171,7 @@ def picture_table(agreements: Sequence[Agreement]) -> str:
     moments = [f"{moment:g} s" for moment in agreements[0].psnr_db]
     rows = []
     for agreement in agreements:
-        lowest = min(agreement.psnr_db.values())
-        verdict = "one picture" if lowest >= SAME_PICTURE_DB else "**NOT one picture**"
+        verdict = "one picture" if agreement.is_one_picture else "**NOT one picture**"
         values = (f"{value:.1f}" for value in agreement.psnr_db.values())
         rows.append((agreement.name, *values, f"{agreement.largest:.0f}", verdict))
     header = ("case", *moments, "largest difference, of 255", "")

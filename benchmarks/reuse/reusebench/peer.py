@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from peerbench.card import FRAME_COUNT, HEIGHT, WIDTH
+from peerbench.card import HEIGHT, WIDTH
 from peerbench.hyperframes import batch_arguments, measure_batch
 from peerbench.pictures import read_facts
 from peerbench.programs import package_version
 from peerbench.workshop import BenchmarkError, Workshop
 
+from reusebench.compositions import frame_count
 from reusebench.port import write_project
 
 #: The parallelism that the peers' benchmark found best on two cores (`peers/run.py --tune`).
@@ -57,6 +58,7 @@ class Peer:
         self.result = PeerResult()
         self.project = workshop.folder / "reuse" / "projects" / name
         self.variables = write_project(composition, self.project)
+        self._frame_count = frame_count(composition)
         self._workshop = workshop
         self._output = workshop.folder / "reuse" / "hyperframes" / name
         self._stored = workshop.folder / "reuse" / "measured" / f"{name}.json"
@@ -116,7 +118,7 @@ class Peer:
         if not delivered:
             raise BenchmarkError(f"{folder}: no clip was written; see the log in it")
         for file in delivered:
-            check_clip(file, FRAME_COUNT, WIDTH, HEIGHT)
+            check_clip(file, self._frame_count, WIDTH, HEIGHT)
         return usage.wall_s, usage.cpu_s, len(delivered)
 
     def _what_was_measured(self) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """A composition with tokens as a HyperFrames project: the same markup, styles, scripts, fonts and pictures.
 
 Only how values get in differs. `{{$NAME}}` in a text becomes a `span` with `data-set-text="{{$NAME}}"`, in an
-attribute `src` it becomes `data-set-src`, and a script before all others puts the values of
-`window.__hyperframes.getVariables()` there. Variables are the tokens' names in small letters.
+attribute `src` it becomes `data-set-src`, in a style sheet `var(--set-name)`, and a script before all others
+puts the values of `window.__hyperframes.getVariables()` there. Variables are the tokens' names in small
+letters.
 
-Relies on what the cards of this benchmark keep to: attributes with tokens stand in double quotes, tokens are
-declared and spelt `{{$NAME}}`, and none stands in a script or style sheet. What does not fit is an error.
+Relies on what the compositions of this benchmark keep to: attributes with tokens stand in double quotes,
+tokens are declared and spelt `{{$NAME}}`, and none stands in a script. What does not fit is an error.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _IN_ATTRIBUTE_OR_TEXT = re.compile(
     r'\s(?P<name>[a-z][a-z-]*)="(?P<value>[^"]*\{\{\$[^"]*)"|(?P<token>\{\{\$[A-Z][A-Z0-9_]*\}\})'
 )
 _ROOT = re.compile(r"<div(?=[^>]*\sdata-width=)(?![^>]*\sdata-start=)")
+_STYLE = re.compile(r"(?<=<style>).*?(?=</style>)", re.DOTALL)
+_VIDEO = re.compile(r"<video(?![^>]*\sdata-start=)")
 _TIMED_MEDIA = re.compile(r"<audio(?=[^>]*\sdata-start=)")
 
 #: Types of variables that both know by one name; others are texts there.
@@ -46,6 +49,9 @@ _BIND = """\
         if (name === "data-set-text") element.textContent = fill(value);
         else if (name.startsWith("data-set-")) element.setAttribute(name.slice(9), fill(value));
       }
+    }
+    for (const [name, value] of Object.entries(values)) {
+      document.documentElement.style.setProperty(`--set-${name}`, String(value));
     }
     window.addEventListener("hf-seek", (event) => {
       for (const animation of document.getAnimations()) {
@@ -81,14 +87,21 @@ def port_html(text: str) -> tuple[str, list[dict[str, Any]]]:
     """The markup for HyperFrames, and the variables that it declares."""
     variables = [_variable(name, facts) for name, facts in declarations_of(text).items()]
     text = _DECLARATIONS.sub("", text)
+    text = _STYLE.sub(lambda found: _TOKEN.sub(_property, found[0]), text)
     text = _IN_ATTRIBUTE_OR_TEXT.sub(_bound, text)
     known = {variable["id"].upper() for variable in variables}
     if unknown := set(_TOKEN.findall(text)) - known:
         raise PortError(f"tokens without declaration: {sorted(unknown)}")
-    text = _replace_once(_ROOT, '<div data-no-timeline data-start="0"', text)
+    # Without an id HyperFrames does not take the root for a composition, and renders 1080x1920.
+    identity = "" if "data-composition-id=" in text else ' data-composition-id="main"'
+    text = _replace_once(_ROOT, f'<div data-no-timeline data-start="0"{identity}', text)
     text = _TIMED_MEDIA.sub('<audio id="music"', text)
-    first_script = text.rindex("<script src=")
-    text = text[:first_script] + _BIND + text[first_script:]
+    [seconds] = re.findall(r'\sdata-width=[^>]*\sdata-duration="([\d.]+)"', text)
+    # A clip of its own for as long as the whole lasts, which is what a video without times is here.
+    text = _VIDEO.sub(f'<video id="video" class="clip" data-start="0" data-duration="{seconds}"', text)
+    scripts = text.find("<script src=")
+    bound = scripts if scripts >= 0 else text.rindex("</body>")
+    text = text[:bound] + _BIND + text[bound:]
     attribute = html.escape(json.dumps(variables, ensure_ascii=False))
     head = re.compile(r"<html\b")
     return _replace_once(head, f'<html data-composition-variables="{attribute}"', text), variables
@@ -105,6 +118,10 @@ def declarations_of(text: str) -> dict[str, dict[str, Any]]:
         raise PortError("no block of declarations")
     declared: dict[str, dict[str, Any]] = json.loads(block["json"])
     return declared
+
+
+def _property(found: re.Match[str]) -> str:
+    return f"var(--set-{found[1].lower()})"
 
 
 def _bound(found: re.Match[str]) -> str:

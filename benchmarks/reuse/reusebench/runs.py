@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from peerbench.card import FRAME_COUNT, HEIGHT, WIDTH
+from peerbench.card import HEIGHT, WIDTH
 from peerbench.press import PressRun, render_options, run_press
 from peerbench.workshop import BenchmarkError
 
+from reusebench.compositions import frame_count
 from reusebench.peer import check_clip
 
 #: Seconds of wall time that a row may take before a run is given up: several times the plain path's.
@@ -72,8 +73,9 @@ class Press:
         )
         if len(run.arrivals) != len(rows):
             raise BenchmarkError(f"{out}: {len(run.arrivals)} rows ended of {len(rows)}")
+        frames = frame_count(composition)
         for row in itertools.islice(rows, 0, None, max(1, len(rows) // CHECKED_CLIPS)):
-            check_clip(out_dir / row["out"], FRAME_COUNT, *size)
+            check_clip(out_dir / row["out"], frames, *size)
         return run
 
     def forget(self, out: str, cache: str) -> None:
