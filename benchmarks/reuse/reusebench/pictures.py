@@ -25,8 +25,8 @@ FRAMES_PER_S = 2
 #: Below this the two do not show one picture and their times are not to be compared.
 SAME_PICTURE_DB = 45.0
 
-#: The same where a video is in the picture: each program has another library make RGB of it. They are off by 2
-#: of 255 on average, smoothly.
+#: The same where a video is in the picture: each program has another library make RGB of it, and they are off
+#: by 2 of 255 on average, smoothly.
 SAME_VIDEO_DB = 42.0
 WITH_VIDEO = frozenset({"lower-third"})
 
