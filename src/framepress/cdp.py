@@ -67,6 +67,8 @@ class Connection:
         self._replies: dict[int, Params] = {}
         self._handlers: dict[tuple[str | None, str], EventHandler] = {}
         self.closed = False
+        #: How often anything went either way.
+        self.moved = 0
 
     def on(self, event: str, handler: EventHandler, *, session: str | None = None) -> None:
         """Call `handler` with the parameters of every `event`; one handler per event and session."""
@@ -147,6 +149,7 @@ class Connection:
             self._write()
         if readable:
             self._read()
+        self.moved += bool(readable) + bool(writable)
 
     def close(self) -> None:
         """Close both pipes; Chromium ends when its end of them closes."""

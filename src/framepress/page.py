@@ -127,7 +127,8 @@ class Page:
             self._seek_workers(time_s, frame_index)
         touched = bool(result["touched"])
         while result["pending"] or self.requests.in_flight:
-            self.tab.pump_frame()
+            if not self.requests.await_videos():
+                self.tab.pump_frame()
             result = self.tab.evaluate("__framepress.drainTasks().then(() => __framepress.settled())")
             states.append(result["layers"])
             # Something has arrived that was not there before.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -17,6 +18,9 @@ from framepress.site import Served, Site, response_headers
 #: Kinds of request that count from the moment the page makes them. Of the others (the script of a worker) not
 #: every one has an end that is told.
 ASKED_KINDS = frozenset({"image", "font", "stylesheet", "fetch", "xhr"})
+
+#: Seconds to wait for frames of videos, which Chromium asks for at once, before it is given a frame to draw.
+VIDEO_WAIT_S = 0.1
 
 
 class PageRequests:
@@ -112,6 +116,21 @@ class PageRequests:
         for session in self.workers:
             self._connection.forget_session(session)
         self.workers.clear()
+
+    def await_videos(self) -> bool:
+        """Wait for frames of videos; whether nothing else was under way and all have come.
+
+        They come without a frame of Chromium's, and how many of those are drawn shows in how layers are
+        drawn that CSS scales.
+        """
+        waited = False
+        deadline = time.monotonic() + VIDEO_WAIT_S
+        while self.in_flight and time.monotonic() < deadline:
+            if any(FRAME_FOLDER not in self._addresses.get(key, FRAME_FOLDER) for key in self.in_flight):
+                return False
+            waited = True
+            self._connection.pump(deadline - time.monotonic())
+        return waited and not self.in_flight
 
     # ---- requests -------------------------------------------------------------------------------
 

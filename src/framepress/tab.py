@@ -23,6 +23,9 @@ TICK_MS = 0.01
 #: observers make progress only with frames.
 PUMP_AFTER_S = 0.02
 
+#: Times in a row that a frame is put off because something went through the pipe meanwhile.
+BUSY_MAX = 5
+
 #: Seconds after which a page that is only moved is drawn all the same, see `Tab.keep_in_touch`.
 UNDRAWN_S_MAX = 1.0
 
@@ -133,14 +136,21 @@ class Tab:
             after_s: seconds until the first of them.
         """
         deadline = time.monotonic() + self.frame_timeout_s
+        busy = 0
         while True:
+            moved = self.connection.moved
             try:
                 return self.connection.wait(message_id, after_s)
             except FrameTimeout:
                 after_s = PUMP_AFTER_S
                 if time.monotonic() > deadline:
                     raise self.restless() from None
-                self.pump_frame()
+                # As long as we serve the page, it is not a frame that it waits for. How many it gets shows
+                # in what CSS scales.
+                busy = busy + 1 if moved != self.connection.moved else BUSY_MAX
+                if busy >= BUSY_MAX:
+                    busy = 0
+                    self.pump_frame()
             except ProtocolError as exc:
                 self.on_refused(exc.message)
                 raise
