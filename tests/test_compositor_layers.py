@@ -60,7 +60,7 @@ def told(stage: Stage, html: str, indices: Sequence[int], view: Rect | None = No
         for index in indices:
             page.seek(index, clip.fps)
             page.picture(index, size)
-            said.append(layers.several_now())
+            said.append(layers.several())
         layers.close()
     return said
 

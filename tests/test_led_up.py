@@ -66,18 +66,13 @@ PART = Rect(8, 4, 16, 8)
 
 
 class Told:
-    """What a browser tells of layers: before the first picture, and after each."""
+    """What a browser tells of layers: before and after each picture; the last of it from then on."""
 
     def __init__(self, *several: bool) -> None:
         self._told = list(several)
 
     def several(self) -> bool:
-        return self._told[0]
-
-    def several_now(self) -> bool:
-        if len(self._told) > 1:
-            del self._told[0]
-        return self._told[0]
+        return self._told.pop(0) if len(self._told) > 1 else self._told[0]
 
 
 def camera(page: LoggedPage, *several: bool) -> Camera:
@@ -127,7 +122,7 @@ def test_what_a_script_turns_in_the_layer_of_the_page_is_looked_at_by_itself() -
 
 def test_a_picture_does_not_count_if_a_layer_has_come_with_it() -> None:
     page = LoggedPage()
-    looking = camera(page, False, False, True)
+    looking = camera(page, False, False, False, True)
     taken = [looking.take(PART, state(index, tossed=True)) for index in (8, 9)]
     whole = f"{WIDTH}x{HEIGHT}"
     assert page.log[1:4] == ["8 16x8", "8 16x8", "9 16x8"]

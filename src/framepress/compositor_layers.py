@@ -23,18 +23,16 @@ class CompositorLayers:
         self._several = True
 
     def several(self) -> bool:
-        """Whether anything had a layer of its own when Chromium last told; True before it has."""
+        """Whether anything had a layer of its own when Chromium last told; True before it has.
+
+        After `Page.picture` that is when it drew the picture: it tells of layers while it paints, and the
+        page has answered since.
+        """
         if not self._on:
             self._on = True
             self._page.tab.connection.on(_EVENT, self._changed, session=self._page.tab.session)
             self._page.tab.call("LayerTree.enable")
         return self._several
-
-    def several_now(self) -> bool:
-        """The same of the picture that was drawn last."""
-        # Chromium tells of layers while it paints, so what it answers after a picture comes behind that.
-        self._page.evaluate("0")
-        return self.several()
 
     def close(self) -> None:
         """Follow them no longer."""

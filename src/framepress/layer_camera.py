@@ -54,7 +54,8 @@ class Camera:
         tossed = any(state.tossed[root] for root in self._roots)
         if not tossed or not self._layers.several():
             png = self._look(rect, state.index, led_up=False)
-            if not tossed or not self._layers.several_now():
+            # A layer may have come with this frame.
+            if not tossed or not self._layers.several():
                 return png
         # Whether Chromium smooths the edges of a layer that a script turns or scales depends on how much of
         # it is in the view, and on the frame before. So it is looked at as the plain path does.
