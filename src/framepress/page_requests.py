@@ -123,14 +123,14 @@ class PageRequests:
         They come without a frame of Chromium's, and how many of those are drawn shows in how layers are
         drawn that CSS scales.
         """
-        waited = False
+        if not self.in_flight:
+            return False
         deadline = time.monotonic() + VIDEO_WAIT_S
         while self.in_flight and time.monotonic() < deadline:
             if any(FRAME_FOLDER not in self._addresses.get(key, FRAME_FOLDER) for key in self.in_flight):
                 return False
-            waited = True
             self._connection.pump(deadline - time.monotonic())
-        return waited and not self.in_flight
+        return not self.in_flight
 
     # ---- requests -------------------------------------------------------------------------------
 
