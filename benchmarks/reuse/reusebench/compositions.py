@@ -50,9 +50,15 @@ def write_composition(name: str, folder: Path) -> Path:
 
 def frame_count(composition: Path) -> int:
     """Frames of a clip, as the root element of its composition says."""
-    [root] = re.findall(r"<div[^>]*\sdata-width=[^>]*>", composition.read_text(encoding="utf-8"))
-    [seconds], [fps] = (re.findall(rf'\s{name}="([\d.]+)"', root) for name in ("data-duration", "data-fps"))
-    return round(float(seconds) * float(fps))
+    text = composition.read_text(encoding="utf-8")
+    return round(float(root_number(text, "data-duration")) * float(root_number(text, "data-fps")))
+
+
+def root_number(text: str, name: str) -> str:
+    """A number that the root element of a composition gives, as it is written."""
+    [root] = re.findall(r"<div[^>]*\sdata-width=[^>]*>", text)
+    [number] = re.findall(rf'\s{name}="([\d.]+)"', root)
+    return str(number)
 
 
 def _as_it_is(text: str) -> str:

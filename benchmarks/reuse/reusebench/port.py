@@ -18,6 +18,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from reusebench.compositions import root_number
+
 _TOKEN = re.compile(r"\{\{\$([A-Z][A-Z0-9_]*)\}\}")
 _DECLARATIONS = re.compile(
     r'<script type="application/hyperframes-vars">(?P<json>.*?)</script>\s*', re.DOTALL
@@ -96,7 +98,7 @@ def port_html(text: str) -> tuple[str, list[dict[str, Any]]]:
     identity = "" if "data-composition-id=" in text else ' data-composition-id="main"'
     text = _replace_once(_ROOT, f'<div data-no-timeline data-start="0"{identity}', text)
     text = _TIMED_MEDIA.sub('<audio id="music"', text)
-    [seconds] = re.findall(r'\sdata-width=[^>]*\sdata-duration="([\d.]+)"', text)
+    seconds = root_number(text, "data-duration")
     # A clip of its own for as long as the whole lasts, which is what a video without times is here.
     text = _VIDEO.sub(f'<video id="video" class="clip" data-start="0" data-duration="{seconds}"', text)
     scripts = text.find("<script src=")
