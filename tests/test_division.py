@@ -60,7 +60,7 @@ def test_a_row_is_told_of_the_rows_that_a_run_without_a_queue_compares(
         if part is None:
             # Divided by a variable whose values recur too rarely for any plan.
             assert not set(groups.shared) <= set(order.by)
-            assert group.state == "plain"
+            assert group.is_small
             continue
         assert (part.rows, part.personal) == (group.count, groups.personal)
         # The longest and the shortest of all; of the rest, as many, and every variable shows that it varies.

@@ -11,6 +11,7 @@ import pytest
 
 from dangers import Danger, declared, knows, values, within
 from fleet_bench import Fleet
+from framepress import enqueue
 from framepress.blobs import open_blobs
 from framepress.cache import Cache
 from framepress.errors import InputError
@@ -77,6 +78,19 @@ def test_rows_of_a_queue_are_made_by_the_plan_of_their_list(
     assert np.any(decoded(Path(fleet.store, "1.mp4"))[0] != decoded(Path(fleet.store, "2.mp4"))[0])
 
 
+def test_a_row_that_is_sent_by_itself_is_made_by_the_plan_of_a_list_before(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    fleet.send(named(CARD), page=CARD.html())
+    fleet.work()
+    [plan] = {one["plan"] for one in made(fleet).values()}
+    later = Fleet(tmp_path, f"sqlite:///{tmp_path / 'later.db'}", str(tmp_path / "later"), fleet.browser)
+    later.send([{"name": "Gus", "out": "gus.mp4"}], page=CARD.html())
+    later.work()
+    [record] = made(later).values()
+    assert (record["path"], record["plan"], record["reason"]) == ("reuse", plan, None)
+
+
 @pytest.mark.slow
 def test_a_row_that_shows_its_plan_wrong_is_right_and_the_others_are_sent_again(fleet: Fleet) -> None:
     rows = named(SPECIAL)
@@ -135,9 +149,11 @@ def test_rows_of_two_brands_are_made_by_two_plans(fleet: Fleet, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_without_an_order_a_row_is_plain_and_says_so(fleet: Fleet) -> None:
-    # Too few rows for a plan: the message names no order.
-    fleet.send(named(CARD, 2), page=CARD.html())
+def test_without_an_order_a_row_is_plain_and_says_so(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As other programs send messages: without an order.
+    with monkeypatch.context() as patch:
+        patch.setattr(enqueue, "order_of", lambda _: None)
+        fleet.send(named(CARD, 2), page=CARD.html())
     fleet.work()
     assert {one["reason"] for one in made(fleet).values()} == {NO_ORDER}
     # An order that somebody has removed.

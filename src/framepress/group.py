@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from framepress.errors import PlanWrong
-from framepress.plan import GROUP_ROWS_MIN
+from framepress.plan import GROUP_ROWS_MIN, WIDER_ROWS_MAX
 from framepress.survey_bench import NoPlan
 from framepress.tasks import Surveyed, SurveyTask
 from framepress.variants import Variant
@@ -51,6 +51,11 @@ class Group:
         """Whether its rows wait for a survey that nobody has begun."""
         return self.state in ("unknown", "unplanned")
 
+    @property
+    def is_small(self) -> bool:
+        """Whether a plan for these rows alone would cost more than it saves."""
+        return self.count < GROUP_ROWS_MIN
+
     def survey(self, personal: Sequence[str], *, bands: bool, helped: bool) -> SurveyTask:
         """The survey to make next, which is under way from now on: first one that only looks.
 
@@ -66,6 +71,7 @@ class Group:
             tuple(personal),
             fresh=not find,
             find=find,
+            wider=find and self.count <= WIDER_ROWS_MAX,
             helped=helped and not find,
             bands=bands,
         )
@@ -77,7 +83,12 @@ class Group:
             voided: plans that were given up.
         """
         self.key = answer.key
-        if answer.found is None:
+        if answer.found is None and self.is_small:
+            self.give_up(
+                f"its group has {self.count} rows, fewer than the {GROUP_ROWS_MIN} that reuse pays for, and "
+                "no longer list has left a plan that they could share"
+            )
+        elif answer.found is None:
             self.state = "unplanned"
         elif isinstance(answer.found, NoPlan):
             self.give_up(answer.found.reason)
@@ -99,6 +110,9 @@ class Group:
     def plan_was_wrong(self, row: Variant, error: PlanWrong) -> None:
         """A row has shown the plan to be wrong: a new one, with that row among the samples, or no more."""
         self.voids += 1
+        if self.is_small:
+            self.give_up(f"the plan of a longer list was wrong for it: {error.message}")
+            return
         if self.voids > VOIDS_MAX:
             self.give_up(f"{self.voids} plans of its group were wrong, the last because: {error.message}")
             return
@@ -109,10 +123,3 @@ class Group:
     def give_up(self, reason: str) -> None:
         """From now on its rows are rendered plain."""
         self.state, self.plan, self.reason = "plain", None, reason
-
-    def give_up_if_small(self) -> None:
-        """Its rows are plain if a plan costs more than it saves."""
-        if self.count < GROUP_ROWS_MIN:
-            self.give_up(
-                f"its group has {self.count} rows, fewer than the {GROUP_ROWS_MIN} that reuse pays for"
-            )

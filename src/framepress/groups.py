@@ -59,7 +59,6 @@ class Groups:
             )
         for digest, group in self._groups.items():
             group.samples = [sample.variant for sample in choosers[digest].samples()]
-            group.give_up_if_small()
 
     def of(self, row: LedgerRow) -> Group:
         """The group of a row."""

@@ -220,6 +220,7 @@ def do_survey(renderer: Renderer, task: SurveyTask, beat: SurveyBeat) -> Surveye
         beat,
         fresh=task.fresh,
         find=task.find,
+        wider=task.wider,
         helped=task.helped,
         bands=task.bands,
     )
@@ -231,9 +232,7 @@ def _new_group(order: SurveyOrder, values: Mapping[str, str], shared: Sequence[s
     """The rows of a list that agree with a row in `shared`, about which nothing is known yet."""
     part = order.part(values, shared)
     if part is not None:
-        group = Group(count=part.rows, samples=list(part.samples))
-        group.give_up_if_small()
-        return group
+        return Group(count=part.rows, samples=list(part.samples))
     group = Group()
     undivided = sorted(set(shared) - set(order.by))
     if undivided:

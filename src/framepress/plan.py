@@ -34,6 +34,10 @@ LEVELS = ("off", "frames", "segments", "bands")
 #: Rows below which a plan costs more than it saves: it takes about as long as three clips on the plain path.
 GROUP_ROWS_MIN = 4
 
+#: Rows up to which a group does with the plan of a larger one, that was made for another list. More than they
+#: need is captured for its rows then, so a longer list is worth a survey of its own.
+WIDER_ROWS_MAX = 100
+
 
 @dataclass(frozen=True)
 class Check:

@@ -117,7 +117,7 @@ class Planner:
         shared = getattr(answer.found, "shared", ())
         if shared and not self._groups.shared:
             self._groups.divide(self._rows(), shared)
-            if all(one.state == "plain" for one in self._groups):
+            if all(one.is_small for one in self._groups):
                 # Nothing is won by it: what was found of all rows together is the reason to tell.
                 self._groups.divide(self._rows())
                 for one in self._groups:

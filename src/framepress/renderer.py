@@ -261,6 +261,7 @@ class Renderer:
         *,
         fresh: bool,
         find: bool = False,
+        wider: bool = False,
         helped: bool = False,
         bands: bool = False,
     ) -> tuple[str, Plan | NoPlan | None, bool]:
@@ -268,10 +269,11 @@ class Renderer:
 
         Args:
             beat: called with what is being done, frames that are done, and frames in all.
-            fresh: make it anew, whatever is known. find: make nothing. helped, bands: see `Survey`.
+            fresh: make it anew, whatever is known. find: make nothing. wider: then the plan of a larger group
+                will do. helped, bands: see `Survey`.
 
         Returns:
-            Its plan key, what is known of the group, and whether it was known before.
+            Its plan key, or that of the larger group, what is known of it, and whether it was known before.
 
         Raises:
             RowFailure: a sample cannot be rendered at all. CacheFault: the plate cannot be kept.
@@ -281,6 +283,12 @@ class Renderer:
         self.warm.page()
         key = shelf.key(self.environment, samples[0].values, personal, bands=bands)
         known = None if fresh else shelf.find(key)
+        if isinstance(known, Plan):
+            # It may come from the shared cache, and what was remembered may have been dropped.
+            shelf.remember(known)
+        elif known is None and find and wider:
+            larger = shelf.find_wider(self.environment, samples[0].values, personal, bands=bands)
+            key, known = larger or (key, None)
         if known is not None or find:
             return key, known, True
         for attempt in range(1, SURVEY_TRIES + 1):

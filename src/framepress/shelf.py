@@ -3,6 +3,7 @@ wrong.
 
 kind "plan"      the plan of a group, under its plan key (`plan.plan_key`)
 kind "noplan"    why a group has none, under the same key: JSON of `NoPlan`
+kind "personal"  sets of variables that plans of a composition take for personal: JSON
 kind "void"      plans that have shown themselves wrong, under their digests; the piece says why
 """
 
@@ -23,6 +24,9 @@ from framepress.survey_bench import NoPlan
 
 #: Plans that a worker has open at once. Rows come ordered by group, mostly.
 LOADED_MAX = 2
+
+#: Sets of personal variables that are remembered of a composition, those that came last.
+SETS_MAX = 32
 
 
 class Shelf:
@@ -64,12 +68,57 @@ class Shelf:
             return None
         return plan
 
+    def find_wider(
+        self, environment: str, values: Mapping[str, str], personal: Sequence[str], *, bands: bool
+    ) -> tuple[str, Plan] | None:
+        """The plan of a larger group that a row belongs to as well: one that takes more variables for
+        personal. Of several the one that takes fewest.
+
+        A list of a few rows, in which most variables have one value, so finds the plan of a long one.
+
+        Returns:
+            Its plan key, and the plan; None: there is none.
+        """
+        known = [names for names in self._sets(environment) if names > set(personal)]
+        for names in sorted(known, key=lambda names: (len(names), sorted(names))):
+            key = self.key(environment, values, sorted(names), bands=bands)
+            found = self.find(key)
+            if isinstance(found, Plan):
+                return key, found
+        return None
+
+    def _sets_key(self, environment: str) -> str:
+        return keys.piece_key(
+            "personal",
+            environment=environment,
+            composition=self._composition,
+            settings=self._settings,
+        )
+
+    def _sets(self, environment: str) -> list[frozenset[str]]:
+        data = self.cache.get_bytes("personal", self._sets_key(environment))
+        with suppress(ValueError, TypeError):
+            return [frozenset(map(str, names)) for names in json.loads(data or b"[]")]
+        return []
+
+    def remember(self, plan: Plan) -> None:
+        """Have the plan found by smaller groups as well, see `find_wider`."""
+        sets = self._sets(plan.environment)
+        if set(plan.variables) in sets:
+            return
+        # Of two processes that do this at once, one set may get lost: then a short list is rendered plain.
+        key = self._sets_key(plan.environment)
+        kept = [*map(sorted, sets), sorted(plan.variables)][-SETS_MAX:]
+        self.cache.remove("personal", key)
+        self.cache.put_bytes("personal", key, keys.canonical_json(kept))
+
     def put(self, key: str, found: Plan | NoPlan) -> None:
         """Keep what a survey found, in place of what was known before."""
         for kind in ("plan", "noplan"):
             self.cache.remove(kind, key)
         if isinstance(found, Plan):
             self.cache.put_bytes("plan", key, found.to_json())
+            self.remember(found)
         else:
             self.cache.put_bytes("noplan", key, keys.canonical_json(asdict(found)))
 

@@ -83,7 +83,7 @@ class SurveyTask:
         samples: rows of the group, the two most different first.
         personal: variables that differ between its rows.
         fresh: what is known of the group does not count.
-        find: only look whether it is known.
+        find: only look whether it is known. wider: the plan of a larger group will do then.
         helped: another worker makes the plain frames of the samples (`PlainFramesTask`).
         bands: whether pictures may be joined from parts that were encoded by themselves.
     """
@@ -92,6 +92,7 @@ class SurveyTask:
     personal: tuple[str, ...]
     fresh: bool = False
     find: bool = False
+    wider: bool = False
     helped: bool = False
     bands: bool = False
 
