@@ -26,6 +26,9 @@ FLAT_SIZE = (320, 180)
 #: Rounds of a group of one row, each once with reuse and once without.
 ROUNDS_OF_ONE = 3
 
+#: Rows of the list that has left a plan in the cache for `late`.
+EARLIER_ROWS = 6
+
 #: Another value of the global variable of `global`.
 NEXT_CAMPAIGN = "Thank you for this year,"
 
@@ -156,6 +159,21 @@ def one(session: Session) -> Outcome:
     return outcome
 
 
+def late(session: Session) -> Outcome:
+    """One row by itself after a list: rounds with what the list has left and without reuse in turn."""
+    outcome = Outcome("late", "one row by itself, after a list", 1)
+    composition = session.composition("card")
+    session.press.run(composition, session.rows(EARLIER_ROWS), out="late", cache="late")
+    for number, row in enumerate(session.rows(ROUNDS_OF_ONE, first=EARLIER_ROWS + 1)):
+        out = f"late-{number}"
+        outcome.runs.append(session.press.run(composition, [row], out=out, cache="late", keep=True))
+        if session.press.knows_reuse:
+            outcome.plain.append(_plain(session, composition, [row]))
+        session.press.forget(out, out)
+    session.press.forget("late", "late")
+    return outcome
+
+
 def again(session: Session) -> Outcome:
     """A second run of the same list into another folder: all its clips are there already."""
     outcome = Outcome("again", "second run, nothing changed", session.row_count, 1_000)
@@ -214,6 +232,7 @@ CASES: dict[str, Callable[[Session], Outcome]] = {
     "lower-third": lower_third,
     "everything": everything,
     "one": one,
+    "late": late,
     "again": again,
     "global": global_,
     "flat": flat,
