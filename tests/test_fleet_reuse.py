@@ -11,12 +11,11 @@ import pytest
 
 from dangers import Danger, declared, knows, values, within
 from fleet_bench import Fleet
-from framepress import enqueue
 from framepress.blobs import open_blobs
 from framepress.cache import Cache
 from framepress.errors import InputError
 from framepress.fleet import FleetRun
-from framepress.intake import NO_ORDER, ORDER_GONE
+from framepress.intake import ORDER_GONE
 from framepress.orders import (
     OrderedCell,
     SurveyOrder,
@@ -30,6 +29,7 @@ from framepress.variants import Variant
 from lists import decoded, psnr_db
 
 NAMES = ("Ann", "Ben", "Cleo", "Dora", "Eve", "Finn")
+FEW = "its group has 1 rows, fewer than the 4 that reuse pays for"
 TWELVE = (*NAMES, "Gus", "Hal", "Zed", "Ivo", "Jan", "Kimberley")
 CARD = Danger("a card", within(""), rows=values(name=NAMES))
 SPECIAL = Danger("special", knows("side.textContent = 'other';"), rows=values(name=TWELVE))
@@ -149,13 +149,11 @@ def test_rows_of_two_brands_are_made_by_two_plans(fleet: Fleet, tmp_path: Path) 
 
 
 @pytest.mark.slow
-def test_without_an_order_a_row_is_plain_and_says_so(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As other programs send messages: without an order.
-    with monkeypatch.context() as patch:
-        patch.setattr(enqueue, "order_of", lambda _: None)
-        fleet.send(named(CARD, 2), page=CARD.html())
+def test_without_an_order_a_row_is_plain_and_says_so(fleet: Fleet) -> None:
+    # Too few rows for a plan: the message names no order.
+    fleet.send(named(CARD, 2), page=CARD.html())
     fleet.work()
-    assert {one["reason"] for one in made(fleet).values()} == {NO_ORDER}
+    assert {one["reason"] for one in made(fleet).values()} == {FEW}
     # An order that somebody has removed.
     fleet.send(named(CARD), page=CARD.html())
     keys = [str(record["row_key"]) for record in fleet.records().each()]
@@ -163,7 +161,7 @@ def test_without_an_order_a_row_is_plain_and_says_so(fleet: Fleet, monkeypatch: 
     for path in (Path(fleet.store) / ".framepress/runs/run/orders").glob("*"):
         path.unlink()
     fleet.work()
-    assert {one["reason"] for one in made(fleet).values()} == {NO_ORDER, ORDER_GONE}
+    assert {one["reason"] for one in made(fleet).values()} == {FEW, ORDER_GONE}
 
 
 ORDER = SurveyOrder(

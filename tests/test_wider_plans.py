@@ -12,7 +12,6 @@ import pytest
 from dangers import NAMES, Danger, knows, values, within
 from framepress import keys
 from framepress.cache import Cache
-from framepress.division import Division, order_of
 from framepress.errors import PlanWrong
 from framepress.group import Group
 from framepress.plan import GROUP_ROWS_MIN, WIDER_ROWS_MAX, Plan
@@ -23,7 +22,6 @@ from framepress.tasks import Surveyed
 from framepress.variants import Variant
 from lists import Press
 from stage import browser_options
-from test_division import bound_rows
 
 ENVIRONMENT = keys.digest_bytes(b"environment")
 VALUES = {"NAME": "Ada", "CITY": "Rome", "TIER": "Gold"}
@@ -164,13 +162,6 @@ def test_after_a_plan_of_others_was_wrong_a_few_rows_are_plain(count: int) -> No
     else:
         # Others may be wrong in the same way.
         assert one.survey(["NAME"], bands=False, helped=False).wider is False
-
-
-def test_a_queue_is_told_of_one_row_what_it_is_told_of_many() -> None:
-    order = order_of(Division(bound_rows([{"NAME": "Ada", "TIER": "Gold"}])))
-    assert order is not None
-    assert (order.personal, [cell.rows for cell in order.cells]) == ((), [1])
-    assert order_of(Division(bound_rows([]))) is None
 
 
 # ---- real ones ----------------------------------------------------------------------------------

@@ -167,12 +167,12 @@ class Division:
 
 
 def order_of(division: Division) -> SurveyOrder | None:
-    """Which rows of a list are to be compared; None: it has no row, or none that fit into an order.
+    """Which rows of a list are to be compared; None: it has too few, or none that fit into an order.
 
     No page is opened here: the first worker of each machine makes the plans, whatever machine sends the list.
     The division may become coarser, until the order has a bearable size.
     """
-    if not division.rows:
+    if division.rows < GROUP_ROWS_MIN:
         return None
     while True:
         order = SurveyOrder(

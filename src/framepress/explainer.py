@@ -148,6 +148,9 @@ class Explainer:
         while True:
             self._looked = []
             shared: tuple[str, ...] = ()
+            for group in groups:
+                # What a longer list may have left in the cache is not asked for.
+                group.give_up_if_small()
             for number, group in enumerate(sorted(groups, key=lambda one: -one.count), 1):
                 if number > self.request.groups_max:
                     break

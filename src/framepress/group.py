@@ -83,13 +83,9 @@ class Group:
             voided: plans that were given up.
         """
         self.key = answer.key
-        if answer.found is None and self.is_small:
-            self.give_up(
-                f"its group has {self.count} rows, fewer than the {GROUP_ROWS_MIN} that reuse pays for, and "
-                "no longer list has left a plan that they could share"
-            )
-        elif answer.found is None:
+        if answer.found is None:
             self.state = "unplanned"
+            self.give_up_if_small()
         elif isinstance(answer.found, NoPlan):
             self.give_up(answer.found.reason)
             self.shared = answer.found.shared
@@ -123,3 +119,10 @@ class Group:
     def give_up(self, reason: str) -> None:
         """From now on its rows are rendered plain."""
         self.state, self.plan, self.reason = "plain", None, reason
+
+    def give_up_if_small(self) -> None:
+        """Its rows are plain if a plan of their own costs more than it saves."""
+        if self.is_small:
+            self.give_up(
+                f"its group has {self.count} rows, fewer than the {GROUP_ROWS_MIN} that reuse pays for"
+            )

@@ -29,7 +29,7 @@ from framepress.errors import EnvironmentFault, InputError, RowValueError
 from framepress.keys import digest_file
 from framepress.messages import Message, MessageError, NotHere, decode_message, message_settings
 from framepress.names import safe_name
-from framepress.orders import SurveyOrder, get_order, voided_plans
+from framepress.orders import SurveyOrder, alone, get_order, voided_plans
 from framepress.provenance import Demands
 from framepress.queue.base import BODY_BYTES_MAX, Lease
 from framepress.references import is_remote
@@ -45,7 +45,6 @@ from framepress.wanted_poster import WantedPoster
 from framepress.workshop import Workshop, reuse_level
 
 #: Why rows of a queue are rendered plain.
-NO_ORDER = "its message does not say which rows it shares pictures with"
 ORDER_GONE = "what says which rows to compare is gone from the store, or of another version"
 OTHER_FILES = "a row that it is compared with has another file of the same name"
 NO_PIECES = "the worker has no folder for what rows share (FRAMEPRESS_CACHE_DIR, TMPDIR)"
@@ -260,7 +259,7 @@ class Intake:
         if self._pieces is None:
             return None, NO_PIECES
         if message.order is None or message.run is None:
-            return None, NO_ORDER
+            return alone(variant), None
         key = (place, message.order)
         if key not in self._orders:
             while len(self._orders) >= ORDERS_MAX:

@@ -111,6 +111,11 @@ class SurveyOrder:
         return replace(self, cells=tuple(cells))
 
 
+def alone(row: Variant) -> SurveyOrder:
+    """The order of a row whose message names none: of a short list, or sent by another program."""
+    return SurveyOrder((), (), (OrderedCell(1, row.values, (Sample("", row),)),))
+
+
 @dataclass(frozen=True)
 class Part:
     """Rows that may share a plan.
