@@ -522,10 +522,20 @@ def test_a_group_of_different_rows_gives_at_least_two_samples(values: list[dict[
     usual, more = group.samples[:SAMPLES_MAX], group.samples[SAMPLES_MAX:]
     alike = [name for name in groups.personal if len({one.values[name] for one in usual}) == 1]
     assert len(usual) >= 2
-    assert len(more) <= 2 * len(alike), "more only where a variable has one value in all of these"
+    assert len(more) <= len(alike), "more only where a variable has one value in all of these"
     lengths = [sum(map(len, row.values())) for row in values]
     assert sum(map(len, group.samples[0].values.values())) == max(lengths)
     assert sum(map(len, group.samples[1].values.values())) == min(lengths)
+
+
+def test_one_more_sample_is_enough_for_a_variable_that_is_alike_in_the_others() -> None:
+    names_and_tiers = [("", "b"), ("0", "a"), ("0", "b"), ("1", "b"), ("4", "b"), ("000", "b"), ("000", "c")]
+    rows = ledger_rows([{"NAME": name, "TIER": tier} for name, tier in names_and_tiers])
+    groups = Groups(rows)
+    groups.divide(rows)
+    [group] = groups
+    assert len(group.samples) <= SAMPLES_MAX
+    assert {one.values["TIER"] for one in group.samples} > {"b"}
 
 
 def test_values_of_one_length_give_more_than_one_sample() -> None:

@@ -69,9 +69,7 @@ class SampleChooser:
         """The chosen rows, none twice, the longest and the shortest of all first. Every variable that has two
         values has two of them among the samples.
         """
-        varying = [
-            name for name, (rank, _) in self._last.items() if rank[1] != self._best["first", name][0][1]
-        ]
+        varying = [name for name in self._variables if self._varies(name)]
         roles = [("longest", ""), ("shortest", ""), ("random", "")]
         roles += [(end, name) for name in varying for end in ("longest", "shortest")]
         chosen: dict[str, Sample] = {}
@@ -82,9 +80,10 @@ class SampleChooser:
         found = list(chosen.values())[:SAMPLES_MAX]
         for name in varying:
             # A variable that never differs between the samples would be taken for one that has no effect.
-            if len({sample.variant.values.get(name, "") for sample in found}) < 2:
+            values = {sample.variant.values.get(name, "") for sample in found}
+            if len(values) < 2:
                 ends = (self._best["first", name][1], self._last[name][1])
-                found.extend(end for end in ends if end not in found)
+                found.append(next(end for end in ends if end.variant.values.get(name, "") not in values))
         return found
 
     def _varies(self, name: str) -> bool:
