@@ -54,6 +54,10 @@ BEAT_S = 1.0
 
 _PR_SET_PDEATHSIG = 1
 
+#: Of glibc's mallopt(3): free memory at the end of the heap before it is given back, sizes of blocks that are
+#: mapped by themselves, and heaps.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
+
 T = TypeVar("T")
 
 
@@ -193,6 +197,19 @@ def _terminate(_: int, __: FrameType | None) -> NoReturn:
     raise SystemExit(143)
 
 
+def _keep_freed_memory() -> None:
+    """Have glibc keep some of what is freed, in one heap: an encoder takes 200 MB and lives for a GOP, and
+    the kernel would clear its pages anew for the next. 2 to 7 % of a worker's time; keeping all took 70 MB
+    more at the peak. Elsewhere than on glibc nothing changes.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_ARENA_MAX, 1)
+        # The greatest that glibc takes.
+        mallopt(_M_MMAP_THRESHOLD, 32 << 20)
+        mallopt(_M_TRIM_THRESHOLD, 64 << 20)
+
+
 def main() -> None:
     """Entry point of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -202,6 +219,7 @@ def main() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     connection = Connection(int(sys.argv[1]))
     _die_with_parent(int(sys.argv[2]))
+    _keep_freed_memory()
     worker: Worker | None = None
     try:
         config: WorkerConfig = connection.recv()
