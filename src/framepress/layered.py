@@ -19,7 +19,7 @@ from framepress.layer_groups import LayerState, Sources, seen
 from framepress.layer_parts import Window, groups_of, plan_windows
 from framepress.layer_shots import Shot, groups_in, joinable_roots, shots_of
 from framepress.looks import rect_in_picture
-from framepress.page import Page
+from framepress.page import Page, WalkStopped
 from framepress.pictures import PictureReader
 from framepress.rects import Rect
 from framepress.stills import Still
@@ -185,12 +185,10 @@ class PersonalLayer:
             # An animation library may leave another style at a frame that it has come back to ("none" becomes
             # an identity matrix), so every page has been at the end, whatever it was looked at for before.
             self._page.seek(indices[-1], fps)
-        states = []
-        for index in indices:
-            self._page.seek(index, fps)
-            states.append(self._state(index))
-            if index == indices[0] and self._memory is not None:
-                self._sources = Sources.read(self._page.evaluate("__framepress.layerSources()"))
+        try:
+            states = self._states(indices, fps, self._page.walk(indices[1:], fps))
+        except WalkStopped:
+            states = self._states(indices, fps, self._sought(indices[1:], fps))
         if self._page.stateful:
             raise PlanMisfit(
                 f"The page cannot be entered in the middle: {', '.join(self._page.stateful)}.",
@@ -198,8 +196,23 @@ class PersonalLayer:
             )
         return states
 
-    def _state(self, index: int) -> LayerState:
-        state = self._page.layer_state
+    def _states(
+        self, indices: range, fps: Fraction, following: Iterator[dict[str, Any] | None]
+    ) -> list[LayerState]:
+        """The layer at each frame. `following`: what the page says of those after the first."""
+        self._page.seek(indices[0], fps)
+        states = [self._state(indices[0], self._page.layer_state)]
+        if self._memory is not None:
+            self._sources = Sources.read(self._page.evaluate("__framepress.layerSources()"))
+        states += [self._state(index, state) for index, state in zip(indices[1:], following, strict=True)]
+        return states
+
+    def _sought(self, indices: range, fps: Fraction) -> Iterator[dict[str, Any] | None]:
+        for index in indices:
+            self._page.seek(index, fps)
+            yield self._page.layer_state
+
+    def _state(self, index: int, state: dict[str, Any] | None) -> LayerState:
         assert state is not None
         personal: list[dict[str, Any]] = state["personal"]
         return LayerState(

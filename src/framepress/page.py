@@ -7,6 +7,7 @@ frame (`seek`, then `draw`), because extra frames are visible to the page.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +18,7 @@ from framepress.page_loading import PageLoader
 from framepress.rects import Rect
 from framepress.tab import Tab
 
-__all__ = ["Page", "PageContent", "PageInfo"]
+__all__ = ["Page", "PageContent", "PageInfo", "WalkStopped"]
 
 #: Frames of Chromium's own clock to wait for where it draws by that clock: the first may have begun before
 #: the page was moved.
@@ -28,6 +29,14 @@ UNDRAWN_S, TABS_MAX = 3.0, 3
 
 #: How many frames the page has made, once all that is queued in it has run.
 DRAINED_FRAMES = "__framepress.drainTasks().then(() => __framepress.framesSeen())"
+
+#: Milliseconds after which `Page.walk` hears from the page, and seconds after which it takes a page that does
+#: not answer for one that waits for a frame.
+WALK_MS, WALK_PUMP_AFTER_S = 10, 0.1
+
+
+class WalkStopped(Exception):
+    """Frames of this page are to be sought one by one."""
 
 
 class Page:
@@ -134,16 +143,43 @@ class Page:
             # Something has arrived that was not there before.
             touched = True
             self._past(deadline, frame_index)
+        self._settle({**result, "touched": touched}, _joined_states(states))
+
+    def _settle(self, result: dict[str, Any], layer_state: dict[str, Any] | None) -> None:
+        """Take in what the driver says of a page that has come to rest."""
         # What drawing asks for comes on top.
         self._news_seen = self.requests.news
-        self._touched = self._touched or touched
+        self._touched = self._touched or bool(result["touched"])
         self._frames_seen = int(result["framesSeen"])
         self._counted_at = self.tab.frame_count
-        self.layer_state = _joined_states(states)
+        self.layer_state = layer_state
         self._loader.note(result["errors"])
         self._loader.check()
-        if frame_index == 0 or self.stateful or result["stateful"]:
-            self.stateful = tuple(dict.fromkeys((*self.stateful, *result["stateful"])))
+        self.stateful = tuple(dict.fromkeys((*self.stateful, *result["stateful"])))
+
+    def walk(self, indices: range, fps: Fraction) -> Iterator[dict[str, Any] | None]:
+        """`layer_state` at consecutive frames, the page moved as by `seek`, several at a time.
+
+        Raises:
+            WalkStopped: the page asked for something or waits for it. What was said of its layers since the
+                first of these frames tells changes from frames that nobody has seen: seek them one by one.
+            Others: see `seek`.
+        """
+        while indices:
+            self.tab.keep_in_touch()
+            news, frames = self.requests.news, self.tab.frame_count
+            fps_pair = f"[{fps.numerator}, {fps.denominator}]"
+            call = self.tab.send_evaluate(
+                f"__framepress.walk({indices.start}, {indices.stop}, {fps_pair}, {WALK_MS})"
+            )
+            result = self.tab.value(self.tab.wait_pumping(call, WALK_PUMP_AFTER_S))
+            served = news != self.requests.news or frames != self.tab.frame_count
+            if served or result["pending"] or self.requests.in_flight or self.requests.workers:
+                raise WalkStopped
+            states = result["layers"]
+            self._settle(result, states[-1])
+            yield from states
+            indices = indices[len(states) :]
 
     def _seek_workers(self, time_s: float, frame_index: int) -> None:
         expression = f"__framepress.seek({time_s * 1000!r}, {frame_index})"

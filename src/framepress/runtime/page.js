@@ -224,6 +224,23 @@ async function seek(timeS, frameIndex) {
   return settled();
 }
 
+// Seek frames one after the other, for about `forMs` and as long as none waits for anything: `layers` of each, and for all
+// else what `settled` says of the last. One answer for some frames: a call of its own costs as much as an easy frame.
+async function walk(first, stop, framesPerS, forMs) {
+  const [numerator, denominator] = framesPerS;
+  const endMs = native.Date.now() + forMs;
+  const layers = [];
+  let touched = false;
+  let last = null;
+  for (let index = first; index < stop; index += 1) {
+    last = await seek((index * denominator) / numerator, index);
+    layers.push(last.layers);
+    touched ||= last.touched;
+    if (last.pending.length > 0 || native.Date.now() >= endMs) break;
+  }
+  return { ...last, touched, layers };
+}
+
 function settled() {
   fitTexts();
   return {
@@ -258,5 +275,5 @@ Object.defineProperty(window, "__framepress", { value: Object.freeze({
   declare, nested,
   looks, namesAt, setLayers, showLayer, layerSources, restLook, elementsAt, seenAt, effectsAt,
   layoutFacts, standing, hideText, clustersOf, missingGlyphs, showClusters, hideClusters, holdVideos,
-  status, begin, seek, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
+  status, begin, seek, walk, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
 }) });

@@ -203,7 +203,10 @@ function adoptAnimations(loading, nowS) {
   return late;
 }
 
+// All are asked before the first is moved: to tell how a CSS animation plays, Blink brings styles up to date, which is
+// nothing to do as long as none has moved (card: 0.63 ms per seek when they took turns).
 function seekAnimations(timeS) {
+  const moves = [];
   for (const [animation, entry] of animations) {
     // "idle" means that style or script has cancelled it; setting its time would bring it back.
     if (animation.playState === "idle") {
@@ -212,11 +215,13 @@ function seekAnimations(timeS) {
     } else {
       if (animation.playState === "running") animation.pause();
       const timeMs = clampToEffect(animation, (timeS - entry.baseS) * 1000);
-      if (timeMs === entry.timeMs) continue;
-      animation.currentTime = timeMs;
-      entry.timeMs = timeMs;
-      (onlyMoves(animation.effect) ? move : touch)(animation.effect?.target);
+      if (timeMs !== entry.timeMs) moves.push([animation, entry, timeMs]);
     }
+  }
+  for (const [animation, entry, timeMs] of moves) {
+    animation.currentTime = timeMs;
+    entry.timeMs = timeMs;
+    (onlyMoves(animation.effect) ? move : touch)(animation.effect?.target);
   }
 }
 
