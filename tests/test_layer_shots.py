@@ -9,12 +9,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from framepress.layer_camera import picture_that_stays
 from framepress.layer_captures import OverlayPng
 from framepress.layer_groups import LayerState
 from framepress.layer_parts import Part, Window
 from framepress.layer_shots import Shot, groups_in, joinable_roots, shots_of
 from framepress.layered import LayerFrame, PersonalLayer
 from framepress.page import Page
+from framepress.pictures import PictureReader
 from framepress.rects import Rect
 from framepress.stills import Run, Shift
 from on_grey import pictures
@@ -148,3 +150,13 @@ def test_parts_of_one_picture_look_as_they_do_alone(page: Page) -> None:
     once_more = captured(page, together)
     assert not any(frame.captured for frame in once_more)
     assert [frame.overlays for frame in once_more] == [frame.overlays for frame in joint]
+
+
+@pytest.mark.parametrize(("shown", "painted"), [("nothing", False), ("personal", True), ("rest", True)])
+def test_nothing_is_drawn_where_the_view_is_moved(page: Page, shown: str, painted: bool) -> None:
+    PersonalLayer(page, [place_of(page, name) for name in NAMES], scale=1.0, size=SIZE)
+    page.evaluate(f'__framepress.showLayer("{shown}")')
+    view = page.look_at(Rect(0, 0, *SIZE), transparent=True)
+    page.seek(40, FPS)
+    png = picture_that_stays(page, 40, view)
+    assert bool(PictureReader(*SIZE).decode_rgba(png)[..., 3].any()) is painted

@@ -1,8 +1,8 @@
 """The view through which parts of the personal layer are captured.
 
-After it was moved, Chromium may draw a layer whose tiles are not there yet. So every move is followed by a
-change of what is shown, which makes Chromium draw all of it anew, and the first picture is believed when the
-next one equals it.
+After it was moved, Chromium may draw a layer whose tiles are not there yet. So it is moved while nothing is
+shown, after which Chromium draws all of it anew, and the first picture is believed when the next one equals
+it.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Camera:
         """Move the view; the first picture in it."""
         page = self._page
         self._rect = rect
-        page.evaluate('__framepress.showLayer("rest")')
+        page.evaluate('__framepress.showLayer("nothing")')
         self._view = page.look_at(rect, transparent=True)
         page.tab.pump_frame()
         page.evaluate(f'__framepress.showLayer("personal", false, {json.dumps(self._roots)})')

@@ -15,8 +15,10 @@ const layers = { personal: [], shown: "", watched: false, only: null, hashes: []
 // Definitions paint nothing themselves, and a clip on a `clipPath` would cut what refers to it.
 const DEFINITIONS = "defs, clipPath, mask, pattern, linearGradient, radialGradient, filter, marker, symbol, script, style";
 
+// "nothing" hides the rest as "personal" does, and what is personal as "rest" does: to be drawn before a layer is looked at
+// elsewhere, so that all of it is drawn anew, at no cost.
 function layerSheet() {
-  const on = ":root[data-fp-layer=personal]";
+  const on = ":root:is([data-fp-layer=personal], [data-fp-layer=nothing])";
   const others = `> :not([${PATH}], [${PERSONAL}], ${DEFINITIONS}) { clip-path: inset(100%) !important; }`;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
@@ -29,7 +31,7 @@ function layerSheet() {
     ${on}[${PATH}] ${others}
     ${on} [${PATH}] ${others}
     ${on} [${ASIDE}] { clip-path: inset(100%) !important; }
-    :root[data-fp-layer=rest] [${PERSONAL}] { clip-path: inset(100%) !important; }`);
+    :root:is([data-fp-layer=rest], [data-fp-layer=nothing]) [${PERSONAL}] { clip-path: inset(100%) !important; }`);
   return sheet;
 }
 
