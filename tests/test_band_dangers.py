@@ -7,6 +7,7 @@ path's pictures before encoding: as good as its clip, or the row was encoded in 
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -194,7 +195,8 @@ def test_every_frame_is_as_good_as_encoded_whole(cut: Cut, press: Press, tmp_pat
         assert (result.path, result.reason) == ("reuse", None)
         assert not with_bands or result.reuse == "bands"
         assert_as_good(number, plain, banded)
-    assert_as_small(plain, banded, sorted(banded.results), 1.1)
+    numbers = sorted(banded.results)
+    assert size_of(banded, numbers) <= 1.1 * size_of(plain, numbers) + slices(plain, numbers)
     assert_both_decoders_agree(banded.out_dir / "1.mp4")
 
 
@@ -220,15 +222,20 @@ def assert_as_good(number: int, plain: Ran, banded: Ran) -> None:
     ]
     alike = [float(np.mean([ssim(a, b) for a, b in zip(some, lumas[2], strict=True)])) for some in lumas[:2]]
     assert alike[0] >= alike[1] - SSIM_LOSS_MAX
-    # Of one row x264 may find something in whole pictures by chance: of five rows of "grain" one is 13 %
-    # smaller than the others, whole, and none is in bands.
-    assert_as_small(plain, banded, [number], 1.15)
+    # Of one row x264 may find something in whole pictures by chance: of five rows of "grain" one or two are
+    # 10 to 15 % smaller than the others, whole, and none is in bands. So a row is held against the usual one
+    # if that is larger, and all of them together against all.
+    usual = statistics.median(size_of(plain, [one]) for one in plain.results)
+    assert size_of(banded, [number]) <= 1.15 * max(size_of(plain, [number]), usual) + slices(plain, [number])
 
 
-def assert_as_small(plain: Ran, banded: Ran, numbers: Sequence[int], share: float) -> None:
-    sizes = [sum((ran.out_dir / f"{n}.mp4").stat().st_size for n in numbers) for ran in (banded, plain)]
-    # A slice more costs some 30 bytes per picture, which counts in pictures as small as these.
-    assert sizes[0] <= share * sizes[1] + 60 * sum(len(plain.frames[n]) for n in numbers)
+def size_of(ran: Ran, numbers: Sequence[int]) -> int:
+    return sum((ran.out_dir / f"{number}.mp4").stat().st_size for number in numbers)
+
+
+def slices(plain: Ran, numbers: Sequence[int]) -> int:
+    """A slice more costs some 30 bytes per picture, which counts in pictures as small as these."""
+    return 60 * sum(len(plain.frames[number]) for number in numbers)
 
 
 def assert_both_decoders_agree(path: Path) -> None:
