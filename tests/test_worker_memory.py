@@ -11,7 +11,7 @@ import pytest
 #: Takes and frees 40 blocks of 1 MB. Prints the anonymous memory, in MB, before, after, and given back.
 PROGRAM = """
 import ctypes
-from framepress.pool_child import give_back_memory, keep_freed_memory
+from framepress.freed_memory import give_back_memory, keep_freed_memory
 
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]

@@ -24,6 +24,7 @@ from framepress.browser import remove_folders_of
 from framepress.cache_options import open_if_usable
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
+from framepress.freed_memory import give_back_memory, keep_freed_memory
 from framepress.ordered_rows import OrderedRows, do_survey
 from framepress.preflight.bench import PreflightBench
 from framepress.preflight.tasks import BasisTask, InspectTask, ShotTask
@@ -53,10 +54,6 @@ from framepress.tasks import (
 BEAT_S = 1.0
 
 _PR_SET_PDEATHSIG = 1
-
-#: Of glibc's mallopt(3): free memory at the end of the heap before it is given back, sizes of blocks that are
-#: mapped by themselves, and heaps.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 
 T = TypeVar("T")
 
@@ -198,25 +195,6 @@ def _die_with_parent(parent_pid: int) -> None:
 
 def _terminate(_: int, __: FrameType | None) -> NoReturn:
     raise SystemExit(143)
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep some of what is freed, in one heap: an encoder takes 200 MB and lives for a GOP, and
-    the kernel would clear its pages anew for the next. 2 to 7 % of a worker's time; keeping all took 70 MB
-    more at the peak. Elsewhere than on glibc nothing changes.
-    """
-    with contextlib.suppress(AttributeError, OSError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(_M_ARENA_MAX, 1)
-        # The greatest that glibc takes.
-        mallopt(_M_MMAP_THRESHOLD, 32 << 20)
-        mallopt(_M_TRIM_THRESHOLD, 64 << 20)
-
-
-def give_back_memory() -> None:
-    """Give the kernel all that is freed. Elsewhere than on glibc nothing changes."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def main() -> None:

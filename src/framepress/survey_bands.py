@@ -20,6 +20,7 @@ from framepress.banded import BandWriter
 from framepress.cache import Cache
 from framepress.composite import packed
 from framepress.encode import EncoderSettings, GopEncoder
+from framepress.freed_memory import give_back_memory
 from framepress.layered import LayerFrame
 from framepress.loaded_plan import Compositor, LoadedPlan, PlannedFrames
 from framepress.rects import Rect
@@ -203,6 +204,8 @@ class BandSurvey:
             done,
             ranges=ranges,
         )
+        # Encoders of other sizes come after each other here: what one frees the next cannot always use.
+        give_back_memory()
         for frame in frames:
             self._beat(frame.index)
             writer.take(frame)
@@ -211,6 +214,7 @@ class BandSurvey:
     def _plain(self, gop: range, row: int, frames: Sequence[LayerFrame]) -> Segment:
         """The row's GOP encoded whole; the next try needs it again."""
         if (gop.start, row) not in self._plain_gops:
+            give_back_memory()
             encoder = GopEncoder(self._settings)
             for frame in frames:
                 self._beat(frame.index)
