@@ -41,9 +41,9 @@ PROFILE = 3
 #: divided take 39 to 50 % less time than the preset as it is, at -5 to +2 % of its bytes and 0.2 dB less (the
 #: three examples at 1080p, CRF 18, one thread): what is common to graphics, moving gradients and the camera
 #: is that a finer search finds little, and x264 is what most of a row's time goes to. Half of x264's adaptive
-#: quantisation takes another 12 to 20 % off, and 17 to 37 % of the bytes, at 0.1 to 0.6 dB more: at CRF 18 it
-#: spends bits on gradients that are within one code value without. None of it would show there as blocks, and
-#: vectors to whole samples would make a photograph that moves slowly 2.6 times as large.
+#: quantisation takes another 12 to 20 % off, and 17 to 45 % of the bytes of graphics: at CRF 18 it spends
+#: bits on gradients that are within one code value without. With none at all, dark gradients show blocks.
+#: Vectors to whole samples make a photograph that moves slowly 2.6 times as large.
 _LEAN: Mapping[str, Mapping[str, object]] = {
     "veryfast": {"subme": 1, "partitions": "none", "aq-strength": 0.5}
 }

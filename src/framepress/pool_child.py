@@ -24,7 +24,7 @@ from framepress.browser import remove_folders_of
 from framepress.cache_options import open_if_usable
 from framepress.composition import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
-from framepress.freed_memory import give_back_memory, keep_freed_memory
+from framepress.freed_memory import keep_freed_memory
 from framepress.ordered_rows import OrderedRows, do_survey
 from framepress.preflight.bench import PreflightBench
 from framepress.preflight.tasks import BasisTask, InspectTask, ShotTask
@@ -98,9 +98,6 @@ class Worker:
             except EOFError:
                 return
             self._connection.send(self._answer(task))
-            if not isinstance(task, RowTask):
-                # Rows are alike and take again what they freed; a survey takes twice as much as they do.
-                give_back_memory()
 
     def _answer(self, task: Task) -> Reply:
         failed, reply = _try(lambda: self._do(task))
