@@ -15,6 +15,7 @@ from framepress.cache import Cache
 from framepress.layer_captures import OverlayPng
 from framepress.layered import PersonalLayer
 from framepress.page import Page, png_size
+from framepress.plan import Plan
 from framepress.rects import Rect
 from framepress.renderer import Renderer
 from framepress.settings import RenderSettings, RunLimits
@@ -128,4 +129,29 @@ def test_plain_frames_are_not_made_when_it_is_known_that_there_is_no_plan(
     beats.clear()
     renderer.keep_plain_frames([sample], beat, group="cd" * 32)
     assert len(beats) == 60 and len(cache.keys("plain")) == 1
+    renderer.close()
+
+
+def test_bands_are_tried_before_the_frames_of_the_second_row_are_waited_for(
+    tmp_path: Path, browser_path: Path, stage: Stage
+) -> None:
+    variables = '<script type="application/hyperframes-vars">{"NAME": {"default": "Ann"}}</script>'
+    page = root(f"{variables}<p>{{{{$NAME}}}}</p>", seconds="0.5")
+    renderer = Renderer(
+        stage.renderer(page).composition,
+        RenderSettings(),
+        RunLimits(),
+        browser_options(browser_path, tmp_path),
+        pieces=Cache(tmp_path / "cache"),
+    )
+    samples = [stage.variant(renderer, {"NAME": name}) for name in ("Ann", "Bo")]
+    steps: list[str] = []
+
+    def beat(step: str, _frame: int, _total: int) -> None:
+        steps.append(step)
+
+    _, plan, _ = renderer.survey(samples, ["NAME"], beat, fresh=True, bands=True)
+    assert isinstance(plan, Plan) and plan.bands
+    tried = [at for at, step in enumerate(steps) if step == "trying bands"]
+    assert steps[tried[0] - 1] == steps[tried[-1] + 1] == steps[-1] == "checking the plan"
     renderer.close()

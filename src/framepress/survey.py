@@ -184,21 +184,26 @@ class Survey(LayersSurvey):
             raise CacheFault("The plate of a plan was gone from the cache at once.", rule="cache-gone")
         compositor = Compositor(loaded)
         rest = tuple(frame.rest for frame in self._layer(0))
-        for number, sample in enumerate(self._samples[:VERIFIED]):
-            layer = self._layer(number)
-            wrong: dict[int, Agreement] = {}
-            with self._plain_frames(sample) as plain:
-                for frame in layer:
-                    if frame.rest != rest[frame.index]:
-                        raise Refused("rest", f"What is common to all rows differs at frame {frame.index}.")
-                    found = compare(
-                        _composite(compositor, frame), plain.frame(frame.index), plan.width, plan.height
-                    )
-                    if not found.holds:
-                        wrong[frame.index] = found
-                    self._bench.beat("checking the plan", frame.index, plan.frame_count)
-            _agree(wrong)
-        return self._with_bands(replace(plan, rest=rest), loaded)
+        self._verify(0, compositor, rest)
+        # Now, for another worker may still be making the frames that the second is compared with.
+        plan = self._with_bands(replace(plan, rest=rest), loaded)
+        for number in range(1, len(self._samples[:VERIFIED])):
+            self._verify(number, compositor, rest)
+        return plan
+
+    def _verify(self, number: int, compositor: Compositor, rest: Sequence[int]) -> None:
+        clip = self._known_clip()
+        wrong: dict[int, Agreement] = {}
+        with self._plain_frames(self._samples[number]) as plain:
+            for frame in self._layer(number):
+                if frame.rest != rest[frame.index]:
+                    raise Refused("rest", f"What is common to all rows differs at frame {frame.index}.")
+                composite, picture = _composite(compositor, frame), plain.frame(frame.index)
+                found = compare(composite, picture, clip.encoder.width, clip.encoder.height)
+                if not found.holds:
+                    wrong[frame.index] = found
+                self._bench.beat("checking the plan", frame.index, clip.frame_count)
+        _agree(wrong)
 
     def _with_bands(self, plan: Plan, loaded: LoadedPlan) -> Plan:
         if not self._bands:
@@ -209,8 +214,16 @@ class Survey(LayersSurvey):
         def beat(frame: int) -> None:
             self._bench.beat("trying bands", frame, plan.frame_count)
 
-        found = BandSurvey(loaded, clip.encoder, clip.gops, layers, self._cache, beat).run()
-        return replace(plan, bands=found.layouts, whole_because=found.because, ranges=found.ranges)
+        try:
+            found = BandSurvey(loaded, clip.encoder, clip.gops, layers, self._cache, beat).run()
+        except InkOutside as outside:
+            raise _ink_outside(outside) from None
+        return replace(
+            plan,
+            bands=found.layouts,
+            whole_because=found.because,
+            ranges=found.ranges,
+        )
 
     @contextmanager
     def _plain_frames(self, sample: Variant) -> Iterator[Plate]:
@@ -241,8 +254,12 @@ def _composite(compositor: Compositor, frame: LayerFrame) -> Packed:
     try:
         compositor.draw(frame.index, compositor.overlays(frame))
     except InkOutside as found:
-        raise Refused("ink-outside", f"Something personal is painted far beyond its box ({found}).") from None
+        raise _ink_outside(found) from None
     return packed(compositor.canvas.frame)
+
+
+def _ink_outside(found: InkOutside) -> Refused:
+    return Refused("ink-outside", f"Something personal is painted far beyond its box ({found}).")
 
 
 def _agree(wrong: Mapping[int, Agreement]) -> None:
