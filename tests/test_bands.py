@@ -99,6 +99,13 @@ def cut_between_scenes(frame: int) -> Pixels:
     return still(0) if frame < 10 else 255 - np.flip(still(0), 0)
 
 
+def drifting(frame: int) -> Pixels:
+    """A picture full of detail that moves by half a sample per frame. To whole samples: 3 times as large."""
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5 * frame
+    waves = np.sin(0.9 * x) + np.sin(0.7 * y + 0.3 * x) + np.sin(0.5 * (x - y))
+    return np.repeat((128 + 40 * waves)[..., None], 3, 2).astype(np.uint8)
+
+
 def glow(frame: int) -> Pixels:
     """A soft light that moves slowly."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
@@ -288,8 +295,8 @@ class Group:
         chosen = replace(SETTINGS, preset=preset)
         return BandSurvey(self.loaded, chosen, self.gops, layers, self.cache, lambda _: None).run()
 
-    def with_bands(self, layouts: Sequence[Layout]) -> Group:
-        plan = replace(self.plan, bands=tuple(layouts))
+    def with_bands(self, layouts: Sequence[Layout], full_pel: Sequence[bool] = ()) -> Group:
+        plan = replace(self.plan, bands=tuple(layouts), full_pel=tuple(full_pel))
         loaded = LoadedPlan.load(plan, self.cache)
         assert loaded is not None
         return Group(self.cache, plan, loaded)
@@ -350,6 +357,10 @@ def pictures(segments: dict[int, Segment]) -> list[Pixels]:
     return [frame for start in sorted(segments) for frame in decoded(segments[start])]
 
 
+def size_of(segments: dict[int, Segment]) -> int:
+    return sum(len(packet) for segment in segments.values() for packet in segment.packets)
+
+
 def psnr_db(some: Sequence[Pixels], others: Sequence[Pixels]) -> float:
     squares = np.mean([np.square(a.astype(int) - b).mean() for a, b in zip(some, others, strict=True)])
     return float(10 * np.log10(255**2 / squares)) if squares else 99.0
@@ -373,7 +384,7 @@ def test_whatever_moves_behind_it_a_row_is_as_good_as_encoded_whole(
     rows = [layer(1), layer(2)]
     found = group.surveyed(*rows)
     assert found == group.surveyed(*rows)
-    banded = group.with_bands(found.layouts)
+    banded = group.with_bands(found.layouts, found.full_pel)
     for seed in (1, 2, 3):
         row = layer(seed)
         done = banded.row(row)
@@ -468,6 +479,30 @@ def test_pictures_that_stand_still_cost_a_few_bytes_in_whole_pictures_too(
     found = pictures(done.encoded.segments)
     assert all(np.array_equal(found[n], found[20]) for n in range(21, GOP))
     assert done.level == "bands"
+
+
+@pytest.mark.parametrize(("paint", "full_pel"), [(glow, True), (busy_top, True), (drifting, False)])
+def test_vectors_are_to_whole_samples_where_that_makes_pictures_no_larger(
+    paint: Paint, full_pel: bool, make_group: Callable[..., Group]
+) -> None:
+    group = make_group(paint)
+    rows = [layer(1), layer(2)]
+    found = group.surveyed(*rows)
+    assert found.full_pel == (full_pel,)
+    assert group.surveyed(*rows, preset="medium").full_pel == (False,)
+    sizes = {
+        pel: size_of(group.with_bands([whole(HEIGHT)], [pel]).row(layer(3)).encoded.segments)
+        for pel in (True, False)
+    }
+    assert (sizes[True] < 1.1 * sizes[False]) == full_pel, sizes
+
+
+def test_bands_with_other_vectors_are_other_bands(make_group: Callable[..., Group]) -> None:
+    group = make_group(drifting)
+    layouts = [(Band(0, 9, False), Band(9, 17, True))]
+    done = [group.with_bands(layouts, [pel]).row(layer(1)) for pel in (False, True)]
+    assert [one.stored_bands for one in done] == [0, 0]
+    assert done[0].encoded.segments != done[1].encoded.segments
 
 
 def test_a_preset_that_chooses_quality_by_the_whole_picture_has_no_bands(

@@ -90,11 +90,12 @@ def quality(segment: Segment, source: Callable[[int], Packed], height: int, cuts
     return Quality(_decibels(squares, samples), worst, similar / compared, cuts_db, size, segment.frame_count)
 
 
-def worse(joined: Quality, plain: Quality) -> str:
+def worse(joined: Quality, plain: Quality, *, growth_max: float = GROWTH_MAX) -> str:
     """What joined pictures lack, for a person; "": nothing.
 
     Args:
         plain: of the same pictures encoded whole, `cuts_db` at the same cuts.
+        growth_max: share by which the joined ones may be larger.
     """
     if joined.psnr_db < plain.psnr_db - LOSS_MAX_DB:
         return f"joined pictures are {plain.psnr_db - joined.psnr_db:.1f} dB worse"
@@ -104,7 +105,7 @@ def worse(joined: Quality, plain: Quality) -> str:
         return f"beside a cut, joined pictures are {plain.cuts_db - joined.cuts_db:.1f} dB worse"
     if joined.ssim < plain.ssim - SSIM_LOSS_MAX:
         return f"structural similarity of joined pictures is {plain.ssim - joined.ssim:.4f} lower"
-    if joined.size_bytes > plain.size_bytes * (1 + GROWTH_MAX) + GROWTH_BYTES * joined.frames:
+    if joined.size_bytes > plain.size_bytes * (1 + growth_max) + GROWTH_BYTES * joined.frames:
         return f"joined pictures are {100 * joined.size_bytes / plain.size_bytes - 100:.0f} % larger"
     return ""
 

@@ -16,12 +16,18 @@ from framepress.rects import Rect
 
 
 class Desk:
-    """A band on which work is going on: its lines, what they showed last, its encoder."""
+    """A band on which work is going on: its lines, what they showed last, its encoder.
 
-    def __init__(self, loaded: LoadedPlan, settings: EncoderSettings, band: Band, start: int) -> None:
+    Args:
+        start, full_pel: see `BandEncoder`.
+    """
+
+    def __init__(
+        self, loaded: LoadedPlan, settings: EncoderSettings, band: Band, start: int, *, full_pel: bool
+    ) -> None:
         self.band = band
         self.lines = band.lines(settings.height)
-        self.encoder = BandEncoder(settings, band, start)
+        self.encoder = BandEncoder(settings, band, start, full_pel=full_pel)
         self._loaded = loaded
         self._still: StillLines = loaded.still_lines
         self._canvas = BandCanvas(settings.width, settings.height, self.lines)

@@ -9,6 +9,7 @@ Source of x264's habits: its `encoder/encoder.c` and `encoder/analyse.c` (core 1
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -16,7 +17,7 @@ import av
 
 from framepress.band_layout import GUARD_REACH, MB, Band
 from framepress.composite import planes
-from framepress.encode import EncoderSettings, GopEncoder, nal_units, parameter_sets
+from framepress.encode import FULL_PEL, EncoderSettings, GopEncoder, nal_units, parameter_sets
 from framepress.errors import EncodeError, InternalError
 from framepress.h264_bits import BadStream
 from framepress.h264_headers import ParameterSets
@@ -42,19 +43,23 @@ class BandEncoder:
         settings: of the whole picture.
         start: pictures of the GOP that come before the range. If there are any, its first picture is coded
             like a key picture and is none: nothing in it refers to what was before.
+        full_pel: vectors to whole samples only.
 
     Raises:
         EncodeError: libx264 refuses the settings.
     """
 
-    def __init__(self, settings: EncoderSettings, band: Band, start: int = 0) -> None:
+    def __init__(
+        self, settings: EncoderSettings, band: Band, start: int = 0, *, full_pel: bool = False
+    ) -> None:
         self._settings = settings
         self._band = band
         self._start = start
         self._whole = _sets(settings)
         top, bottom = band.lines(settings.height)
         self._size = replace(settings, height=bottom - top)
-        self._encoder = GopEncoder(self._size, _slicing(band, self._whole.width_mbs))
+        more: Mapping[str, object] = FULL_PEL if full_pel else {}
+        self._encoder = GopEncoder(self._size, {**_slicing(band, self._whole.width_mbs), **more})
         #: Per frame, which picture of the encoder it is; None: as the frame before.
         self._frames: list[int | None] = []
         self._fed = 0

@@ -29,12 +29,15 @@ def band_key(
     band: Band,
     settings: EncoderSettings,
     personal: Sequence[Sequence[object]],
+    *,
+    full_pel: bool,
 ) -> str:
     """The key of a band of a GOP.
 
     Args:
         plan: ``environment``, ``plate`` and ``overlay`` of the plan: what all rows share of the pictures.
         personal: per frame, place and digest of each capture that reaches into the band; empty: of none.
+        full_pel: see `BandEncoder`.
     """
     return keys.piece_key(
         "band",
@@ -44,6 +47,7 @@ def band_key(
         # Whether rows take it for personal makes no difference to its pictures.
         band=[band.first, band.stop, band.above, band.below],
         personal=personal,
+        full_pel=full_pel,
         encoder=[
             settings.width,
             settings.height,

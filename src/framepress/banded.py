@@ -45,12 +45,13 @@ class _Part:
     """A range of a GOP that is encoded by itself.
 
     Attributes:
-        layout: its bands.
+        layout: its bands. full_pel: see `BandEncoder`.
     """
 
     frames: range
     gop: range
     layout: Layout
+    full_pel: bool
 
     @property
     def start(self) -> int:
@@ -64,7 +65,11 @@ class _Part:
 
 
 def _parts(
-    gop: range, layouts: Sequence[Layout], ranges: Sequence[tuple[int, ...]], settings: EncoderSettings
+    gop: range,
+    layouts: Sequence[Layout],
+    ranges: Sequence[tuple[int, ...]],
+    full_pel: Sequence[bool],
+    settings: EncoderSettings,
 ) -> Iterator[_Part]:
     """The ranges of a GOP, in order."""
     number = gop.start // settings.gop_frames
@@ -79,14 +84,14 @@ def _parts(
         (range(stop, gop.stop), whole(settings.height)),
     ):
         if frames:
-            yield _Part(frames, gop, bands)
+            yield _Part(frames, gop, bands, bool(full_pel) and full_pel[number])
 
 
 class BandWriter:
     """Takes frames of the personal layer in order and makes segments. Used by one thread at a time.
 
     Args:
-        layouts: the bands of each GOP of the clip. ranges: see `Plan.ranges`.
+        layouts: the bands of each GOP of the clip. ranges, full_pel: see `Plan`.
         gops: those that are made.
         done: is filled in.
     """
@@ -102,12 +107,13 @@ class BandWriter:
         done: PlannedFrames,
         *,
         ranges: Sequence[tuple[int, ...]] = (),
+        full_pel: Sequence[bool] = (),
     ) -> None:
         plan = loaded.plan
         self._loaded = loaded
         self._compositor = compositor
         self._settings = settings
-        self._parts = deque(part for gop in gops for part in _parts(gop, layouts, ranges, settings))
+        self._parts = deque(part for gop in gops for part in _parts(gop, layouts, ranges, full_pel, settings))
         self._cache = cache
         self._facts = {"environment": plan.environment, "plate": plan.plate, "overlay": plan.overlay}
         self._frames: list[LayerFrame] = []
@@ -141,10 +147,13 @@ class BandWriter:
         if self._desk is None:
             if not self._compositor.overlays(self._frames[-1]):
                 return
-            self._desk = Desk(self._loaded, self._settings, part.layout[0], part.start)
+            self._desk = self._new_desk(part, part.layout[0])
         for frame in self._frames[self._given :]:
             self._desk.add(frame.index, self._overlays(frame, [self._desk]), self._loaded.above(frame.index))
         self._given = len(self._frames)
+
+    def _new_desk(self, part: _Part, band: Band) -> Desk:
+        return Desk(self._loaded, self._settings, band, part.start, full_pel=part.full_pel)
 
     def _close(self, part: _Part, frames: Sequence[LayerFrame]) -> None:
         if self._desk is not None:
@@ -220,7 +229,7 @@ class BandWriter:
         Raises:
             LeavesBand: see there. InkOutside: see `planned`.
         """
-        keys = [self._key(part.frames, frames, band) for band in layout]
+        keys = [self._key(part, frames, band) for band in layout]
         made = [self._stored(key) for key in keys]
         missing = [number for number, found in enumerate(made) if found is None]
         fresh = self._encoded(part, frames, layout, missing)
@@ -229,7 +238,7 @@ class BandWriter:
             self._keep(keys[number], layout[number], slices)
         return [slices for slices in made if slices is not None]
 
-    def _key(self, indices: range, frames: Sequence[LayerFrame], band: Band) -> str | None:
+    def _key(self, part: _Part, frames: Sequence[LayerFrame], band: Band) -> str | None:
         """Under which a band is kept; None: not at all, being a whole picture of one row."""
         lines = band.lines(self._settings.height)
         if band.personal and lines == (0, self._settings.height):
@@ -239,7 +248,8 @@ class BandWriter:
             for frame in frames:
                 shown = [one for one in frame.overlays if reaches(one.rect, lines)]
                 personal.append([[*one.rect.as_list(), self._names.everywhere(one)] for one in shown])
-        return band_key(self._facts, indices, band, self._settings, personal if any(personal) else [])
+        shown_ever = personal if any(personal) else []
+        return band_key(self._facts, part.frames, band, self._settings, shown_ever, full_pel=part.full_pel)
 
     def _stored(self, key: str | None) -> list[Slices] | None:
         stored = self._cache.get_bytes("band", key) if key is not None else None
@@ -261,7 +271,7 @@ class BandWriter:
         """Some of the bands, side by side, so that every capture is decoded once."""
         if not wanted:
             return []
-        desks = [Desk(self._loaded, self._settings, layout[number], part.start) for number in wanted]
+        desks = [self._new_desk(part, layout[number]) for number in wanted]
         inside = [] if len(layout) == 1 else _inner_lines(layout, self._settings.height)
         for frame in frames:
             overlays = self._overlays(frame, [desk for desk in desks if desk.band.personal])

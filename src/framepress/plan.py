@@ -25,7 +25,8 @@ from framepress.rects import Rect
 #: Raised when plans of before must not be used any more. 1: the first. 2: with bands.
 #: 3: with ranges. 4: looks have the style as a number of its own. 5: what is enlarged or blurred paints
 #: further. 6: a look is its contents, then its box. 7: what a script turns is looked at as in a clip.
-PLAN_VERSION = 7
+#: 8: with vectors.
+PLAN_VERSION = 8
 
 #: How far reuse may go, least first: not at all; overlays on plates; finished segments too; parts of pictures
 #: as well.
@@ -74,6 +75,7 @@ class Plan:
         bands: per GOP, the bands into which its pictures are cut. whole_because: why they are not, if not.
         ranges: per GOP, the first frame that is encoded for each row and the first that is not any more; what
             is before and behind is encoded once for all rows. Empty: GOPs are not cut.
+        full_pel: per GOP, whether its bands have vectors to whole samples only. Empty: none has.
     """
 
     environment: str
@@ -100,6 +102,7 @@ class Plan:
     bands: tuple[Layout, ...] = ()
     whole_because: str = ""
     ranges: tuple[tuple[int, ...], ...] = ()
+    full_pel: tuple[bool, ...] = ()
 
     @property
     def scale(self) -> float:

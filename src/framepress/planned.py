@@ -151,7 +151,17 @@ def writer_for(
     done = PlannedFrames(level="segments")
     plan = loaded.plan
     compositor = Compositor(loaded)
-    return BandWriter(loaded, compositor, settings, gops, cache, plan.bands, done, ranges=plan.ranges)
+    return BandWriter(
+        loaded,
+        compositor,
+        settings,
+        gops,
+        cache,
+        plan.bands,
+        done,
+        ranges=plan.ranges,
+        full_pel=plan.full_pel,
+    )
 
 
 def _checked(frame: LayerFrame, plan: Plan) -> LayerFrame:

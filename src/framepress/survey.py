@@ -223,6 +223,7 @@ class Survey(LayersSurvey):
             bands=found.layouts,
             whole_because=found.because,
             ranges=found.ranges,
+            full_pel=found.full_pel,
         )
 
     @contextmanager

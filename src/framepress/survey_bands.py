@@ -1,8 +1,9 @@
 """The last part of a survey: bands and ranges for each GOP, tried on the rows that were verified.
 
 planned from motion and personal areas -> the two rows joined and encoded whole, both decoded and compared
-a GOP that is worse: the same cuts with guards -> one piece
-where rows differ in a part of a GOP only: the same once more, cut in time -> or not
+where rows differ in a part of a GOP only: cut in time first -> or not
+with vectors to whole samples first -> to half samples
+a GOP that is worse in every way: the same cuts with guards -> one piece
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from framepress.band_check import Packed, quality, worse
+from framepress.band_check import GROWTH_MAX, Packed, Quality, quality, worse
 from framepress.band_encode import UNEVEN_PRESETS
 from framepress.band_layout import Layout, check_layout, whole
 from framepress.band_planner import Loudness, Luma, Span, loudness, plan_layout
 from framepress.banded import BandWriter
 from framepress.cache import Cache
 from framepress.composite import packed
-from framepress.encode import EncoderSettings, GopEncoder
+from framepress.encode import FULL_PEL_PRESETS, EncoderSettings, GopEncoder
 from framepress.freed_memory import give_back_memory
 from framepress.layered import LayerFrame
 from framepress.loaded_plan import Compositor, LoadedPlan, PlannedFrames
@@ -29,6 +30,10 @@ from framepress.streams import Segment
 #: Frames before or behind what is personal that are worth a range of their own: its first picture is coded
 #: without a reference, which takes as much as some ten others.
 RANGE_FRAMES_MIN = 12
+
+#: Share by which pictures may be larger with vectors to whole samples. It leaves rows that were not tried
+#: some room to what joined pictures may be larger by.
+FULL_PEL_GROWTH_MAX = 0.08
 
 #: Loudness that makes a cut one with guards, or none at all.
 _LOUD = 255
@@ -42,12 +47,22 @@ class BandPlan:
 
     Attributes:
         layouts: per GOP. because: why no GOP has bands; "": some have.
-        ranges: `Plan.ranges`.
+        ranges, full_pel: see `Plan`.
     """
 
     layouts: tuple[Layout, ...]
     because: str = ""
     ranges: tuple[tuple[int, ...], ...] = ()
+    full_pel: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How a GOP may be encoded: its bands, the range in which rows differ, and its vectors."""
+
+    layout: Layout
+    seen: range
+    full_pel: bool = False
 
 
 class BandSurvey:
@@ -77,25 +92,26 @@ class BandSurvey:
         self._compositor = Compositor(loaded)
         self._whole = whole(settings.height)
         self._shown_in: dict[int, list[tuple[int, Rect]]] = {}
-        self._plain_gops: dict[tuple[int, int], Segment] = {}
+        self._plain: dict[tuple[int, int], Segment] = {}
+        self._plain_found: dict[tuple[int, int, tuple[int, ...]], Quality] = {}
 
     def run(self) -> BandPlan:
         """Plan, try and settle."""
         if self._settings.preset in UNEVEN_PRESETS:
             because = f"the preset {self._settings.preset} sets quality by the whole picture"
             return BandPlan((self._whole,) * len(self._gops), because)
-        layouts, reasons, ranges = [], [], []
+        ways, reasons = [], []
         for gop in self._gops:
-            layout, because = self._settle(gop)
-            layouts.append(layout)
+            way, because = self._settle(gop)
+            ways.append(way)
             reasons.append(because)
-            seen = self._seen(gop)
-            if seen != gop and self._tried(gop, layout, seen):
-                seen = gop
-            ranges.append((seen.start, seen.stop))
-        cut = any(len(layout) > 1 for layout in layouts)
-        because = "" if cut else next(filter(None, reasons), "no interval is personal")
-        return BandPlan(tuple(layouts), because, tuple(ranges))
+        cut = any(len(way.layout) > 1 for way in ways)
+        return BandPlan(
+            layouts=tuple(way.layout for way in ways),
+            because="" if cut else next(filter(None, reasons), "no interval is personal"),
+            ranges=tuple((way.seen.start, way.seen.stop) for way in ways),
+            full_pel=tuple(way.full_pel for way in ways),
+        )
 
     def _seen(self, gop: range) -> range:
         """The frames of a GOP at which anything personal may be seen; all of them, if that is nearly so."""
@@ -112,23 +128,31 @@ class BandSurvey:
             stop = gop.stop
         return range(first, stop)
 
-    def _settle(self, gop: range) -> tuple[Layout, str]:
+    def _settle(self, gop: range) -> tuple[_Way, str]:
+        """The first way in which no row is worse, and why the pictures are not cut into bands, if not."""
         spans = self._spans(gop)
         if not spans:
-            return whole(self._settings.height, personal=False), ""
+            return _Way(whole(self._settings.height, personal=False), gop), ""
         loud = self._loudness(gop)
         because = "what is personal takes nearly the whole height of the picture"
-        for _ in range(2):
-            layout = plan_layout(spans, loud, self._settings.height)
+        # The second time with guards where there were none.
+        for heard in (loud, np.full_like(loud, _LOUD)):
+            layout = plan_layout(spans, heard, self._settings.height)
             if len(layout) == 1:
-                return self._whole, because
+                break
             check_layout(layout, self._settings.height)
-            because = self._tried(gop, layout, gop)
-            if not because:
-                return layout, ""
-            # Once more, with guards where there were none.
-            loud = np.full_like(loud, _LOUD)
-        return self._whole, because
+            for way in self._ways(gop, layout):
+                because = self._tried(gop, way)
+                if not because:
+                    return way, ""
+        return next(way for way in self._ways(gop, self._whole) if not self._tried(gop, way)), because
+
+    def _ways(self, gop: range, layout: Layout) -> Iterator[_Way]:
+        """What a layout is tried with, the fastest first."""
+        for seen in dict.fromkeys((self._seen(gop), gop)):
+            if self._settings.preset in FULL_PEL_PRESETS:
+                yield _Way(layout, seen, full_pel=True)
+            yield _Way(layout, seen)
 
     def _spans(self, gop: range) -> list[Span]:
         """Lines of each personal part that may be seen in a GOP, in any row that was surveyed."""
@@ -166,12 +190,17 @@ class BandSurvey:
 
     # ---- trying --------------------------------------------------------------------------------
 
-    def _tried(self, gop: range, layout: Layout, seen: range) -> str:
-        """What is worse with these bands, and cut at the ends of `seen`; "": nothing."""
-        cuts = [band.first for band in layout[1:]]
-        for number, layer in enumerate(self._layers):
+    def _tried(self, gop: range, way: _Way) -> str:
+        """What is worse in this way than in one piece; "": nothing."""
+        if way == _Way(self._whole, gop):
+            return ""
+        # What vectors do to a picture in one piece follows from how things move, and rows move alike.
+        rows = self._layers if len(way.layout) > 1 or way.seen != gop else self._layers[:1]
+        cuts = tuple(band.first for band in way.layout[1:])
+        growth_max = FULL_PEL_GROWTH_MAX if way.full_pel else GROWTH_MAX
+        for number, layer in enumerate(rows):
             frames = layer[gop.start : gop.stop]
-            joined = self._joined(gop, frames, layout, seen)
+            joined = self._joined(gop, frames, way)
             if joined is None:
                 continue
             height = self._settings.height
@@ -180,19 +209,21 @@ class BandSurvey:
                 return self._drawn(shown[frame])
 
             found = quality(joined, source, height, cuts)
-            because = worse(found, quality(self._plain(gop, number, frames), source, height, cuts))
+            key = (gop.start, number, cuts)
+            if key not in self._plain_found:
+                self._plain_found[key] = quality(self._encoded(gop, number, frames), source, height, cuts)
+            because = worse(found, self._plain_found[key], growth_max=growth_max)
             if because:
                 return because
         return ""
 
-    def _joined(
-        self, gop: range, frames: Sequence[LayerFrame], layout: Layout, seen: range
-    ) -> Segment | None:
-        """The row's GOP in bands; None: it shows nothing personal."""
-        layouts = [layout if other == gop else self._whole for other in self._gops]
+    def _joined(self, gop: range, frames: Sequence[LayerFrame], way: _Way) -> Segment | None:
+        """The row's GOP in a way; None: it is what `_encoded` gives, for the row shows nothing personal."""
+        layouts = [way.layout if other == gop else self._whole for other in self._gops]
         done = PlannedFrames(level="segments")
         ranges = [
-            (seen.start, seen.stop) if other == gop else (other.start, other.stop) for other in self._gops
+            (way.seen.start, way.seen.stop) if other == gop else (other.start, other.stop)
+            for other in self._gops
         ]
         writer = BandWriter(
             self._loaded,
@@ -203,25 +234,26 @@ class BandSurvey:
             layouts,
             done,
             ranges=ranges,
+            full_pel=[way.full_pel] * len(self._gops),
         )
         # Encoders of other sizes come after each other here: what one frees the next cannot always use.
         give_back_memory()
         for frame in frames:
             self._beat(frame.index)
             writer.take(frame)
-        return done.encoded.segments[gop.start] if done.level == "bands" else None
+        return done.encoded.segments[gop.start] if way.full_pel or done.level == "bands" else None
 
-    def _plain(self, gop: range, row: int, frames: Sequence[LayerFrame]) -> Segment:
+    def _encoded(self, gop: range, row: int, frames: Sequence[LayerFrame]) -> Segment:
         """The row's GOP encoded whole; the next try needs it again."""
-        if (gop.start, row) not in self._plain_gops:
+        if (gop.start, row) not in self._plain:
             give_back_memory()
             encoder = GopEncoder(self._settings)
             for frame in frames:
                 self._beat(frame.index)
                 self._compositor.draw(frame.index, self._compositor.overlays(frame))
                 encoder.add(self._compositor.canvas.frame)
-            self._plain_gops[gop.start, row] = encoder.finish()
-        return self._plain_gops[gop.start, row]
+            self._plain[gop.start, row] = encoder.finish()
+        return self._plain[gop.start, row]
 
     def _drawn(self, frame: LayerFrame) -> Packed:
         self._compositor.draw(frame.index, self._compositor.overlays(frame))
