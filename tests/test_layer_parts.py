@@ -4,16 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from framepress.layer_groups import WINDOW_FRAMES, LayerState
+from framepress.layer_groups import (
+    PORTION_FRAMES,
+    WINDOW_FRAMES_MAX,
+    WINDOW_PIXELS_MAX,
+    LayerState,
+    windows,
+)
 from framepress.layer_parts import Part, plan_windows
 from framepress.rects import Rect
 from framepress.stills import Still
 
 FRAMES = 28
 UP, DOWN = Rect(0, 0, 600, 200), Rect(0, 300, 600, 200)
+
+#: Two elements of which nothing changes.
+STILL = LayerState(
+    index=0,
+    rects=(UP, DOWN),
+    changed=(False, False),
+    wipes=(None, None),
+    stills=(None, None),
+    looks=(1, 2),
+    paths=(3, 4),
+    marks=(5, 6),
+    tossed=(False, False),
+    rest=7,
+)
 
 
 def states(
@@ -80,25 +103,35 @@ def test_where_everything_is_captured_whole_nothing_is_made_of_anything() -> Non
     assert one.roots == (0, 1) and len(one.captures) == FRAMES
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 1_000), st.integers(1, 90)), max_size=15))
+def test_windows_are_portions_in_order_that_are_neither_too_long_nor_change_too_much(
+    runs: list[tuple[bool, int, int]],
+) -> None:
+    told: list[LayerState] = []
+    for changed, height, frames in runs:
+        rect = Rect(0, 0, 1_000, height) if height else None
+        one = replace(STILL, rects=(rect, UP), changed=(changed, False))
+        told.extend(replace(one, index=len(told) + at) for at in range(frames))
+    found = list(windows(told))
+    assert [one for window in found for one in window] == told
+    lengths = [len(window) for window in found]
+    assert all(length % PORTION_FRAMES == 0 for length in lengths[:-1])
+
+    def fits(states: Sequence[LayerState]) -> bool:
+        pixels = sum(state.rects[0].area for state in states if state.changed[0] and state.rects[0])
+        return len(states) <= WINDOW_FRAMES_MAX and pixels <= WINDOW_PIXELS_MAX
+
+    # One portion is a window, however much changes in it; and none ends earlier than it must.
+    assert all(fits(window) or len(window) <= PORTION_FRAMES for window in found)
+    assert not any(fits([*one, *other[:PORTION_FRAMES]]) for one, other in pairwise(found)), lengths
+
+
 @pytest.mark.parametrize("hidden", [False, True])
 def test_a_part_that_was_seen_in_the_window_before_is_not_captured_anew(hidden: bool) -> None:
-    still = [
-        LayerState(
-            index,
-            (UP, DOWN),
-            (False, False),
-            (None, None),
-            (None, None),
-            (1, 2),
-            (3, 4),
-            (5, 6),
-            (False, False),
-            7,
-        )
-        for index in range(2 * WINDOW_FRAMES)
-    ]
+    still = [replace(STILL, index=index) for index in range(2 * WINDOW_FRAMES_MAX)]
     if hidden:
-        still[WINDOW_FRAMES - 1] = replace(still[WINDOW_FRAMES - 1], rects=(None, DOWN))
+        still[WINDOW_FRAMES_MAX - 1] = replace(still[WINDOW_FRAMES_MAX - 1], rects=(None, DOWN))
     first, second = plan_windows(still, 1.0, patches=True)
     assert [len(part.captures) for part in first.parts] == [1, 1]
     assert [len(part.captures) for part in second.parts] == [int(hidden), 0]

@@ -15,9 +15,11 @@ from typing import Any
 from framepress.rects import Rect
 from framepress.stills import Still
 
-#: Frames per window. Shorter ones fit what moves more tightly; each costs some five frames per part that
-#: changes: all of a row of `examples/card` takes 8 % less than with 30, and no less with 180.
-WINDOW_FRAMES = 60
+#: Frames that are captured part by part before any of the next are. More of them are fewer moves of the view,
+#: each of which takes as long as some captures: a row of `examples/card` takes 7 to 8 % less with 180 than
+#: with 60. But what is captured of a window stays in memory until its frames are encoded, so it ends where
+#: that many pixels have changed, after a multiple of `PORTION_FRAMES`.
+WINDOW_FRAMES_MAX, PORTION_FRAMES, WINDOW_PIXELS_MAX = 240, 60, 60_000_000
 
 #: Bits of `LayerState.marks`, as `styles.js` sets them: shows a file; is numbered by elements around it.
 MARK_PICTURED, MARK_NUMBERED = 1, 2
@@ -79,8 +81,21 @@ class Sources:
 
 def windows(states: Sequence[LayerState]) -> Iterator[Sequence[LayerState]]:
     """The states in the portions in which they are captured."""
-    for start in range(0, len(states), WINDOW_FRAMES):
-        yield states[start : start + WINDOW_FRAMES]
+    first, pixels = 0, 0
+    for start in range(0, len(states), PORTION_FRAMES):
+        stop = min(start + PORTION_FRAMES, len(states))
+        here = sum(map(_changed_pixels, states[start:stop]))
+        if first < start and (stop - first > WINDOW_FRAMES_MAX or pixels + here > WINDOW_PIXELS_MAX):
+            yield states[first:start]
+            first, pixels = start, 0
+        pixels += here
+    if first < len(states):
+        yield states[first:]
+
+
+def _changed_pixels(state: LayerState) -> int:
+    rects = zip(state.rects, state.changed, strict=True)
+    return sum(rect.area for rect, changed in rects if changed and rect is not None)
 
 
 def joined(rects: Iterable[Rect | None]) -> Rect | None:

@@ -8,7 +8,7 @@ after the other, window by window, so that the view is moved seldom (`layer_came
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, Protocol
@@ -110,6 +110,8 @@ class PersonalLayer:
         self._memory = memory
         self._personal = list(personal)
         self._sources: Sources | None = None
+        #: Frames of each window.
+        self._windows: list[int] = []
         page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
 
     def frames(
@@ -134,6 +136,7 @@ class PersonalLayer:
             everything = (True,) * len(self._personal)
             states = [replace(state, changed=everything) for state in states if state.index in wanted]
         planned = plan_windows(states, self._scale, patches=self._patches)
+        self._windows = [len(window.states) for window in planned]
         found = [self._group(roots, states, fps) for roots in groups_of(planned)]
         shots = shots_of(planned, self._joinable(found, states))
         if approve is not None:
@@ -144,15 +147,12 @@ class PersonalLayer:
         captures = Captures(self._page, fps, self._reader)
         first = 0
         for window, taken in zip(planned, shots, strict=True):
-            fresh, counts = _window(window, taken, missing, captures)
-            stop = first + len(window.states)
-            shown = [
-                fresh[group.roots] if group.known is None else group.known[first:stop] for group in found
-            ]
-            first = stop
-            for at, (state, count) in enumerate(zip(window.states, counts, strict=True)):
-                overlays = tuple(overlay for group in shown for overlay in group[at])
+            frames = _window(window, taken, missing, captures)
+            for at, (state, (fresh, count)) in enumerate(zip(window.states, frames, strict=True), first):
+                shown = [fresh[group.roots] if group.known is None else group.known[at] for group in found]
+                overlays = tuple(overlay for group in shown for overlay in group)
                 yield LayerFrame(state.index, overlays, count, state.rest)
+            first += len(window.states)
         captures.close()
         for group in missing:
             if self._memory is not None and group.key is not None:
@@ -169,7 +169,7 @@ class PersonalLayer:
         memory, sources = self._memory, self._sources
         if memory is None or sources is None:
             return _Group(roots, None, again=False, known=None)
-        view = [*self._size, repr(self._scale), self._margin, self._patches]
+        view = [*self._size, repr(self._scale), self._margin, self._patches, *self._windows]
         facts, pictured = seen(roots, states, sources, self._personal, view, fps)
         key = memory.key(facts, pictured=pictured)
         known = memory.find(key)
@@ -242,21 +242,22 @@ class PersonalLayer:
 
 def _window(
     window: Window, shots: Sequence[Shot], missing: Sequence[_Group], captures: Captures
-) -> tuple[dict[tuple[int, ...], list[tuple[OverlayPng, ...]]], list[int]]:
-    """Capture groups: the overlays of each at every frame, and how many pictures were taken for it."""
+) -> Iterator[tuple[dict[tuple[int, ...], tuple[OverlayPng, ...]], int]]:
+    """Capture groups: for each frame the overlays of each, and how many pictures were taken for it."""
     group_of = {root: group.roots for group in missing for root in group.roots}
     wanted = [shot for shot in shots if shot.roots[0] in group_of]
-    shown: dict[tuple[int, ...], list[list[OverlayPng]]] = {
-        group.roots: [[] for _ in window.states] for group in missing
-    }
-    counts = [0] * len(window.states)
-    for shot in wanted:
-        frames = shown[group_of[shot.roots[0]]]
-        for at, (overlays, count) in enumerate(captures.take(shot, window.states)):
-            frames[at].extend(overlays)
-            counts[at] += count
-    fresh = {roots: [tuple(overlays) for overlays in frames] for roots, frames in shown.items()}
-    for group in missing:
-        if group.key is not None:
-            group.captured.extend(fresh[group.roots])
-    return fresh, counts
+    films: list[Iterable[tuple[list[OverlayPng], int]]] = [
+        captures.take(shot, window.states) for shot in wanted
+    ]
+    # One after the other. But the longest, which comes last, frame by frame: they are encoded meanwhile.
+    longest = max(range(len(wanted)), key=lambda number: len(wanted[number].captures), default=None)
+    films = [film if number == longest else list(film) for number, film in enumerate(films)]
+    for taken in zip(*films, strict=True) if films else ((),) * len(window.states):
+        shown: dict[tuple[int, ...], list[OverlayPng]] = {group.roots: [] for group in missing}
+        for shot, (overlays, _) in zip(wanted, taken, strict=True):
+            shown[group_of[shot.roots[0]]].extend(overlays)
+        fresh = {roots: tuple(overlays) for roots, overlays in shown.items()}
+        for group in missing:
+            if group.key is not None:
+                group.captured.append(fresh[group.roots])
+        yield fresh, sum(count for _, count in taken)
