@@ -49,7 +49,7 @@ _LEAN: Mapping[str, Mapping[str, object]] = {
 }
 
 #: For `GopEncoder`: vectors to whole samples. The encoder takes a fifth less time, for it need not make the
-#: samples between the samples, and they lead no picture beyond the lines that it was given.
+#: samples between the samples.
 FULL_PEL: Mapping[str, object] = {"subme": 0}
 
 #: Presets in which a GOP may have them, if that was tried on it (`survey_bands`). In others they would change

@@ -89,7 +89,7 @@ def windows(states: Sequence[LayerState]) -> Iterator[Sequence[LayerState]]:
             yield states[first:start]
             first, pixels = start, 0
         pixels += here
-    if first < len(states):
+    if states:
         yield states[first:]
 
 

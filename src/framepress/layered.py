@@ -110,8 +110,6 @@ class PersonalLayer:
         self._memory = memory
         self._personal = list(personal)
         self._sources: Sources | None = None
-        #: Frames of each window.
-        self._windows: list[int] = []
         page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
 
     def frames(
@@ -136,13 +134,13 @@ class PersonalLayer:
             everything = (True,) * len(self._personal)
             states = [replace(state, changed=everything) for state in states if state.index in wanted]
         planned = plan_windows(states, self._scale, patches=self._patches)
-        self._windows = [len(window.states) for window in planned]
-        found = [self._group(roots, states, fps) for roots in groups_of(planned)]
+        lengths = [len(window.states) for window in planned]
+        found = [self._group(roots, states, fps, lengths) for roots in groups_of(planned)]
         shots = shots_of(planned, self._joinable(found, states))
         if approve is not None:
             approve([rect for window in shots for shot in window for rect in shot.captures])
         known = {group.roots: group for group in found}
-        found = [known.get(roots) or self._group(roots, states, fps) for roots in groups_in(shots)]
+        found = [known.get(roots) or self._group(roots, states, fps, lengths) for roots in groups_in(shots)]
         missing = [group for group in found if group.known is None]
         captures = Captures(self._page, fps, self._reader)
         first = 0
@@ -165,11 +163,14 @@ class PersonalLayer:
         roots = {root for group in found if group.known is None and not group.again for root in group.roots}
         return joinable_roots(states, roots)
 
-    def _group(self, roots: tuple[int, ...], states: Sequence[LayerState], fps: Fraction) -> _Group:
+    def _group(
+        self, roots: tuple[int, ...], states: Sequence[LayerState], fps: Fraction, lengths: Sequence[int]
+    ) -> _Group:
+        """`lengths`: of the windows. What one of them has made, no row gets that has others."""
         memory, sources = self._memory, self._sources
         if memory is None or sources is None:
             return _Group(roots, None, again=False, known=None)
-        view = [*self._size, repr(self._scale), self._margin, self._patches, *self._windows]
+        view = [*self._size, repr(self._scale), self._margin, self._patches, *lengths]
         facts, pictured = seen(roots, states, sources, self._personal, view, fps)
         key = memory.key(facts, pictured=pictured)
         known = memory.find(key)

@@ -4,8 +4,9 @@ plain path.
     looks of every sample, all frames -> what differs -> personal elements (`looks`)
     a few moments of the two most different: composite against plain -> what is painted over them, or no plan
     the rest of the first sample, every frame -> the plate
-    every frame of both, composite against plain -> the plan, or no plan
+    every frame of the first, composite against plain -> go on, or no plan
     bands, where pictures may be joined: both encoded whole and in bands, and decoded -> into the plan
+    every frame of the second, composite against plain -> the plan, or no plan
 
 The page belongs to the renderer; a survey asks it to open samples and leaves it as it finds it.
 """

@@ -1,4 +1,4 @@
-"""The last part of a survey: bands and ranges for each GOP, tried on the rows that were verified.
+"""Part of a survey: bands and ranges for each GOP, tried on the rows that are verified.
 
 planned from motion and personal areas -> the two rows joined and encoded whole, both decoded and compared
 where rows differ in a part of a GOP only: cut in time first -> or not
