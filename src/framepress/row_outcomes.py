@@ -202,13 +202,11 @@ class RowOutcomes:
         try:
             store = self._intake.store_of(message) if message is not None else self._intake.options.out
             if store is not None:
-                self._endings.write_now(message, store, record)
+                self._endings.add(lease, message, store, record, error=error)
+                return
         except FramepressError as fault:
             # A message that names no good store has no place for its record; the queue still has the job.
             self._log("no-record", id=record["id"], run=lease.job.run, message=fault.message)
-            if isinstance(fault, INFRASTRUCTURE):
-                self.give_back(lease, self._queue.policy.delay_s(lease.deliveries))
-                return
         self._try(lambda: self._queue.bury(lease, error))
 
     def give_back(self, lease: Lease, delay_s: float) -> None:

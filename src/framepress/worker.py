@@ -113,7 +113,7 @@ class FleetWorker:
             self._give_all_back()
             wait_for_end(self._receiver, 10.0)
             self._give_all_back()
-            self._endings.flush(last=True)
+            self._endings.close()
             with ThreadPoolExecutor(len(self._slots)) as pool:
                 list(pool.map(Slot.close, self._slots))
             self._intake.close()
@@ -133,7 +133,7 @@ class FleetWorker:
         self._start_ready()
         self._want()
         self._keep_leases()
-        self._endings.flush_if_due()
+        self._endings.go_on()
         self._observer.tick(self._busy, self._queue)
 
     def _finished(self) -> bool:
