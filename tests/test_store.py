@@ -27,6 +27,7 @@ from framepress.names import check_out_name, format_out_name, safe_name
 from framepress.partial import FOREIGN_AGE_S, is_left_behind, partial_name
 from framepress.rows import Row
 from framepress.store import FolderStore
+from framepress.sweeping import SWEEP_S, Sweeping
 
 PROVENANCE = {"framepress": 1, "row_key": "ab" * 32, "path": "plain", "environment": "cd" * 32}
 
@@ -312,6 +313,41 @@ def test_a_sweep_spares_living_writers_and_all_that_is_not_a_partial(store: Fold
     os.utime(store.root / "sub" / far_old, (0, now - FOREIGN_AGE_S - 60))
     assert store.sweep() == 3
     assert files(store) == sorted(f"sub/{name}" for name in (mine, far, *others))
+
+
+def test_what_killed_workers_left_goes_with_the_first_job_and_after_one_that_comes_again(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("framepress.sweeping.time.monotonic", lambda: now[0])
+
+    def leave() -> None:
+        mine = partial_name("x.mp4")
+        store.publish_bytes(b"", mine.replace(f"-{os.getpid()}-", "-4194305-"))
+
+    sweeping = Sweeping(store)
+    leave()
+    sweeping.on_job(again=False)
+    assert files(store) == []
+    leave()
+    now[0] += SWEEP_S
+    # Nobody was killed.
+    sweeping.on_job(again=False)
+    sweeping.sweep()
+    assert len(files(store)) == 1
+    sweeping.on_job(again=True)
+    assert files(store) == []
+    leave()
+    # Too soon; but it is not forgotten.
+    sweeping.on_job(again=True)
+    assert len(files(store)) == 1
+    now[0] += SWEEP_S
+    sweeping.on_job(again=False)
+    assert files(store) == []
+    leave()
+    sweeping.on_job(again=True)
+    sweeping.sweep()
+    assert files(store) == []
 
 
 def test_a_partial_of_a_long_name_has_a_name_that_fits() -> None:

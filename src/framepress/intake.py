@@ -25,7 +25,7 @@ from framepress.bundle import BundleRef, fetch_bundle, fetch_row_file, parse_bun
 from framepress.cache_options import CacheOptions, cache_options, open_if_usable
 from framepress.composition import Composition, load_composition
 from framepress.environment import environment_of
-from framepress.errors import EnvironmentFault, InputError, RowValueError
+from framepress.errors import EnvironmentFault, InputError, RowValueError, StorageFault
 from framepress.keys import digest_file
 from framepress.messages import Message, MessageError, NotHere, decode_message, message_settings
 from framepress.names import safe_name
@@ -40,6 +40,7 @@ from framepress.row_task import RowTask
 from framepress.settings import RenderSettings, RunLimits
 from framepress.store import Store
 from framepress.stores import open_store
+from framepress.sweeping import Sweeping
 from framepress.tasks import WorkerConfig
 from framepress.wanted_poster import WantedPoster
 from framepress.workshop import Workshop, reuse_level
@@ -124,7 +125,7 @@ class Intake:
         self._bundles: dict[str, list[_Bundle]] = {}
         self._browsers: dict[tuple[Path, bool], BrowserOptions] = {}
         self._environment: str | None = None
-        self._swept: set[str] = set()
+        self._sweeps: dict[str, Sweeping] = {}
         self._remote = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-remote-"))
         self._stack.callback(remove_folder, self._remote)
         self._demands = Demands(max_reuse=reuse_level(None, options.environ))
@@ -134,7 +135,10 @@ class Intake:
         self._voids: dict[str, tuple[float, frozenset[str]]] = {}
 
     def close(self) -> None:
-        """Remove temporary folders."""
+        """Remove temporary folders, and what workers left that were killed since the last look."""
+        for sweep in self._sweeps.values():
+            with contextlib.suppress(StorageFault):
+                sweep.sweep()
         self._stack.close()
 
     def message(self, lease: Lease) -> Message:
@@ -200,10 +204,7 @@ class Intake:
         if message.poster is not None:
             poster = WantedPoster(row_key, Fraction(message.poster.time), message.poster.button)
         store = open_store(place)
-        if place not in self._swept:
-            # What killed workers left half-written, once per start.
-            store.sweep()
-            self._swept.add(place)
+        self._sweeps.setdefault(place, Sweeping(store)).on_job(again=lease.deliveries > 1)
         demands = self._demands_of(place)
         order, plain_because = self._order(message, place, composition, variant)
         task = RowTask(
