@@ -86,7 +86,7 @@ class Stage:
         """The finished file and what was said about it."""
         renderer = self.renderer(html)
         out = self.folder / "out"
-        task = RowTask(variant=self.variant(renderer, values), row_key="0" * 64, out="clip.mp4")
+        task = RowTask(variant=self.variant(renderer, values), row_key="0" * 64, out="clip.mp4", stays=None)
         result = renderer.render(task, FolderStore(out))
         return out / "clip.mp4", result
 

@@ -348,6 +348,19 @@ def test_what_is_stored_is_not_rendered_again_unless_asked(people: Program) -> N
     assert {name: (people.folder / "out" / name).stat().st_ino for name in before} != before
 
 
+def test_one_clip_is_not_rendered_again_unless_asked(people: Program) -> None:
+    def rendered(*words: str) -> tuple[str, int]:
+        command = ("render", "page.html", "--vars", "name=Asha", "--out", "one.mp4")
+        ended = people.run(*command, "--json", *words)
+        assert ended.code == 0, ended.stderr
+        return ended.objects()[0]["path"], (people.folder / "one.mp4").stat().st_ino
+
+    first = rendered()
+    assert rendered() == ("stored", first[1])
+    path, again = rendered("--no-cache")
+    assert (path, again != first[1]) == ("plain", True)
+
+
 @pytest.mark.slow
 def test_a_stored_clip_gets_the_poster_it_lacks(people: Program) -> None:
     def posters(*words: str) -> tuple[list[str], list[Any], list[int]]:

@@ -380,3 +380,26 @@ def test_two_workers_at_once_publish_a_row_once(fleet: Fleet) -> None:
         fleet.worker(queue, slots=2).run()
     assert fleet.numbers(1) == [1]
     assert fleet.records().tally().done == 1
+
+
+def test_a_row_that_somebody_else_publishes_meanwhile_is_stored_and_not_done_twice(fleet: Fleet) -> None:
+    fleet.send(numbered(1), SLOW)
+    with fleet.open_queue() as queue:
+        lease = queue.receive(0)
+        assert lease is not None
+        queue.give_back(lease)
+        fleet.worker(queue).run()
+        clip = Path(fleet.store, "1.mp4")
+        first = clip.rename(clip.with_suffix(".first"))
+        # Its lease ran out, say, and two workers have it.
+        queue.send([Job("run", "again", lease.job.body)])
+        worker, thread = fleet.start(queue)
+        until(lambda: len(fleet.said("row-started")) == 2, "the row to start again", 60)
+        first.rename(clip)
+        kept = clip.stat().st_ino
+        until(lambda: len(fleet.said("row-done")) == 2, "the row to end", 60)
+        worker.stop()
+        thread.join(20)
+    assert clip.stat().st_ino == kept
+    assert [facts["path"] for facts in fleet.said("row-done")] == ["plain", "stored"]
+    assert (fleet.records().tally().done, fleet.records().tally().twice) == (1, 0)

@@ -24,6 +24,7 @@ from framepress.orders import (
     put_order,
     remove_orders,
 )
+from framepress.queue.base import Job
 from framepress.samples import Sample
 from framepress.variants import Variant
 from lists import decoded, psnr_db
@@ -86,9 +87,19 @@ def test_a_row_that_is_sent_by_itself_is_made_by_the_plan_of_a_list_before(
     [plan] = {one["plan"] for one in made(fleet).values()}
     later = Fleet(tmp_path, f"sqlite:///{tmp_path / 'later.db'}", str(tmp_path / "later"), fleet.browser)
     later.send([{"name": "Gus", "out": "gus.mp4"}], page=CARD.html())
+    with later.open_queue() as queue:
+        lease = queue.receive(0)
+        assert lease is not None
+        queue.give_back(lease)
     later.work()
     [record] = made(later).values()
     assert (record["path"], record["plan"], record["reason"]) == ("reuse", plan, None)
+    # Delivered once more, it is found, and is still by that plan: should it be given up, so is the row.
+    with later.open_queue() as queue:
+        queue.send([Job("run", "again", lease.job.body)])
+    later.work()
+    assert made(later)["gus.mp4"]["path"] == "stored"
+    assert made(later)["gus.mp4"]["plan"] == plan
 
 
 @pytest.mark.slow

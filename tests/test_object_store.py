@@ -144,6 +144,7 @@ def test_a_clip_is_published_with_type_checksum_and_facts(bucket: Bucket, tmp_pa
     seen = bucket.read("a/b.mp4")
     assert seen.body == local.read_bytes()
     assert seen.content_type == "video/mp4"
+    assert len(seen.metadata.pop("put")) == 16
     assert seen.metadata == {
         "framepress": "1",
         f"row{bucket.dash}key": "k1",
@@ -163,12 +164,13 @@ def test_an_object_of_the_same_key_stays_and_one_of_another_key_is_replaced(
 ) -> None:
     store = ObjectStore(bucket.url)
     first = clip(tmp_path, "k1", "first")
-    store.publish(first, "1.mp4")
-    store.publish(clip(tmp_path, "k1", "second"), "1.mp4")
+    assert not store.publish(first, "1.mp4").was_there
+    again = store.publish(clip(tmp_path, "k1", "second"), "1.mp4")
+    assert (again.was_there, again.environment) == (True, "first")
     stored = store.lookup("1.mp4")
     assert stored is not None
     assert stored.environment == "first"
-    store.publish(clip(tmp_path, "k2", "third"), "1.mp4")
+    assert not store.publish(clip(tmp_path, "k2", "third"), "1.mp4").was_there
     stored = store.lookup("1.mp4")
     assert stored is not None
     assert (stored.row_key, stored.environment) == ("k2", "third")
@@ -177,6 +179,22 @@ def test_an_object_of_the_same_key_stays_and_one_of_another_key_is_replaced(
     stored = store.lookup("1.mp4")
     assert stored is not None
     assert stored.environment == "fourth"
+
+
+def test_an_answer_that_is_lost_makes_no_object_somebody_elses(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ObjectStore(bucket.url)
+    put_with = store.blobs.put_with
+
+    def repeated(*args: Any) -> bool:
+        # What the client does if a connection ends before the answer to a put that has arrived.
+        put_with(*args)
+        return put_with(*args)
+
+    monkeypatch.setattr(store.blobs, "put_with", repeated)
+    assert not store.publish(clip(tmp_path, "k1"), "1.mp4").was_there
+    assert store.publish(clip(tmp_path, "k1"), "1.mp4").was_there
 
 
 BY_PLAN = {"path": "reuse", "plan": "p1", "reuse": "segments"}

@@ -25,8 +25,9 @@ from framepress.ledger import Ledger
 from framepress.mp4_metadata import Comment, read_comment
 from framepress.names import check_out_name, format_out_name, safe_name
 from framepress.partial import FOREIGN_AGE_S, is_left_behind, partial_name
+from framepress.provenance import Demands
 from framepress.rows import Row
-from framepress.store import FolderStore
+from framepress.store import FolderStore, Stored
 from framepress.sweeping import SWEEP_S, Sweeping
 
 PROVENANCE = {"framepress": 1, "row_key": "ab" * 32, "path": "plain", "environment": "cd" * 32}
@@ -142,6 +143,52 @@ def test_publishing_replaces_what_stood_there(store: FolderStore, clip: Path) ->
     assert files(store) == ["x.mp4"]
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_of_the_same_key_that_somebody_else_has_published_stays(
+    store: FolderStore, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool
+) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    assert not store.publish(clip, "x.mp4").was_there
+    first = (store.root / "x.mp4").stat()
+    assert first.st_nlink == 1
+    again = store.publish(clip, "x.mp4")
+    assert (again.was_there, again.row_key) == (True, PROVENANCE["row_key"])
+    assert (store.root / "x.mp4").stat().st_ino == first.st_ino
+    # Another key, one that will not do, and one that is not to stay are replaced.
+    other = make_mp4(tmp_path / "other.mp4", json.dumps(PROVENANCE | {"row_key": "ef" * 32}))
+    for local, stays in (
+        (other, Demands()),
+        (clip, Demands()),
+        (clip, Demands(environment="e")),
+        (clip, None),
+    ):
+        before = (store.root / "x.mp4").stat().st_ino
+        assert not store.publish(local, "x.mp4", stays=stays).was_there
+        assert (store.root / "x.mp4").stat().st_ino != before
+    assert files(store) == ["x.mp4"]
+
+
+def test_of_two_who_publish_at_once_one_does(
+    store: FolderStore, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookup = FolderStore.lookup
+    others: list[Stored] = []
+
+    def other_comes_between(self: FolderStore, name: str) -> Stored | None:
+        found = lookup(self, name)
+        if self is store and not others:
+            others.append(FolderStore(store.root).publish(clip, name))
+        return found
+
+    monkeypatch.setattr(FolderStore, "lookup", other_comes_between)
+    ours = store.publish(clip, "x.mp4")
+    assert sorted((ours.was_there, others[0].was_there)) == [False, True]
+
+
 def test_a_pipe_under_the_name_is_said_and_not_waited_for(store: FolderStore) -> None:
     os.mkfifo(store.root / "x.mp4")
     with pytest.raises(StorageFault, match="is not a file"):
@@ -250,6 +297,7 @@ def test_where_renaming_is_refused_the_final_name_is_written(
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(Path, "replace", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     probed = FolderStore(tmp_path / "probed")
     probed.check_writable()
     assert not probed.renames

@@ -104,7 +104,7 @@ class Feeder:
                 return None
             else:
                 item = next(work, None) or next(self._planner.redo, None)
-            if not isinstance(item, Todo) or item.stored_bytes is not None:
+            if not isinstance(item, Todo) or item.stored is not None:
                 return item
             survey = self._planner.survey_for(item.row)
             if survey is not None:
@@ -161,7 +161,7 @@ class Feeder:
         if stored is None:
             return Todo(row, 1)
         if poster is not None and poster_file is None:
-            return Todo(row, 1, stored_bytes=stored.size)
+            return Todo(row, 1, stored=stored)
         return RowResult(
             row=row.row,
             format=row.format,
@@ -201,8 +201,8 @@ class Feeder:
                 id=row.id or str(row.row),
                 attempt=todo.attempt,
                 poster=self._poster(row),
-                stored_bytes=todo.stored_bytes,
-                stays=None if self._request.again else self._batch.demands,
+                stored=todo.stored,
+                stays=None if self._request.again or self._request.force else self._batch.demands,
                 **self._planner.instructions(row),
             )
         )
@@ -232,7 +232,7 @@ class Feeder:
         elif isinstance(reply.error, EnvironmentFault):
             raise reply.error
         elif reply.error.retryable and task.attempt < self._request.limits.attempts_max:
-            self._again.append(Todo(row, task.attempt + 1, task.stored_bytes))
+            self._again.append(Todo(row, task.attempt + 1, task.stored))
         else:
             yield from self._batch.fail(row, reply.error, task.attempt)
 

@@ -411,20 +411,8 @@ def _look(store: Store, task: RowTask, demands: Demands) -> tuple[RowTask, RowRe
     if task.poster is not None:
         poster = task.poster.stored(store, task.out, way_out=_FOREIGN)
         if poster is None:
-            return replace(task, stored_bytes=stored.size), None
-    result = RowResult(
-        row=task.row,
-        format=task.format,
-        id=task.id,
-        status="done",
-        out=str(stored.path),
-        row_key=task.row_key,
-        path="stored",
-        bytes=stored.size,
-        poster=poster,
-        environment=stored.environment,
-    )
-    return task, result
+            return replace(task, stored=stored), None
+    return task, task.result_of(stored, poster)
 
 
 def _safe_out(out: str) -> str:

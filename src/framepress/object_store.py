@@ -1,15 +1,17 @@
 """Finished files in a bucket: found by one HEAD, published by one conditional PUT.
 
 An object's metadata says what it is, with the same facts that its MP4 carries inside: ``framepress`` (the
-version), ``row-key``, ``environment``, ``path``, ``plan``, ``reuse`` (see `provenance`), ``sha256``.
-A poster has ``framepress`` and ``sha256``; the rest stands in its comment. Copying an object within a bucket
-keeps them. Azure has underscores in the place of dashes.
+version), ``row-key``, ``environment``, ``path``, ``plan``, ``reuse`` (see `provenance`), ``sha256``, and
+``put``, a random name of the put. A poster has ``framepress``, ``sha256`` and ``put``; the rest stands in its
+comment. Copying an object within a bucket keeps them. Azure has underscores in the place of dashes.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +106,9 @@ class ObjectStore:
         def same(stored: Stored) -> bool:
             return stays is not None and stored.satisfies(facts["row-key"], stays)
 
-        self._put(name, data, facts, same=same)
+        there = self._put(name, data, facts, same=same)
+        if there is not None:
+            return replace(there, was_there=True)
         key = facts["row-key"] or None
         return Stored(name, self.place_of(name), len(data), key, provenance, whole=True)
 
@@ -126,27 +130,32 @@ class ObjectStore:
 
     def _put(
         self, name: str, data: bytes, facts: Mapping[str, str], *, same: Callable[[Stored], bool]
-    ) -> None:
+    ) -> Stored | None:
+        """Put an object; what is there instead, if it is the `same`."""
         suffix = Path(name).suffix.lower()
         attributes = {
             "Content-Type": _TYPES.get(suffix, "application/octet-stream"),
             "sha256": hashlib.sha256(data).hexdigest(),
+            "put": secrets.token_hex(8),
             **{key: value for key, value in facts.items() if value},
         }
         # Create first: nearly always there is nothing, and the look before rendering has said so.
         mode: str | Mapping[str, str] = "overwrite" if self._force else "create"
         for _ in range(TRIES):
             if self.blobs.put_with(name, data, attributes, mode):
-                return
+                return None
             head = self.blobs.head(name)
             if head is None:
                 mode = "create"
                 continue
+            if head.metadata.get("put") == attributes["put"]:
+                # The answer to it was lost, and it was sent again.
+                return None
             stored = self._stored(name, head)
             if stored.foreign:
                 raise self._in_the_way(name, "Move it, or overwrite it with --force.")
             if same(stored):
-                return
+                return stored
             mode = head.version
         raise StoreUnavailable(
             f"{self.url}: an object changed {TRIES} times while it was to be replaced. Do two runs write "

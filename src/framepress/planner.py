@@ -12,6 +12,7 @@ from framepress.group import Group
 from framepress.groups import Groups
 from framepress.ledger_rows import BOUND, LedgerRow
 from framepress.shelf import void, voided
+from framepress.store import Stored
 from framepress.survey_looks import VERIFIED
 from framepress.tasks import Failed, PlainFramesTask, Reply, Surveyed, SurveyTask
 from framepress.variants import Variant
@@ -25,11 +26,11 @@ WAITING_MAX = 200
 
 @dataclass(frozen=True)
 class Todo:
-    """A row for a worker; `stored_bytes`: its clip is stored, has so many bytes, and lacks its poster."""
+    """A row for a worker; `stored`: its clip, which lacks its poster."""
 
     row: LedgerRow
     attempt: int
-    stored_bytes: int | None = None
+    stored: Stored | None = None
 
 
 class Planner:

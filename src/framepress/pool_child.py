@@ -135,7 +135,7 @@ class Worker:
                 return renderer.still(renderer.open(task.variant), task.time_s)
 
     def _row(self, task: RowTask) -> RowResult | PlanGivenUp:
-        if task.order is None or task.stored_bytes is not None or self._ordered is None:
+        if task.order is None or task.stored is not None or self._ordered is None:
             return self._render(task)
         return self._ordered.render(task, self._render)
 

@@ -38,7 +38,7 @@ from framepress.row_sound import SoundTracks
 from framepress.row_task import RowTask
 from framepress.settings import RenderSettings, RunLimits
 from framepress.shelf import Shelf
-from framepress.store import Store
+from framepress.store import Store, Stored
 from framepress.streams import AudioTrack
 from framepress.survey import Survey
 from framepress.survey_bench import NoPlan, Unwanted, Workbench, keep_plain_frames
@@ -134,8 +134,8 @@ class Renderer:
         Raises:
             RowFailure, InputError, EnvironmentFault: nothing was published.
         """
-        if task.stored_bytes is not None:
-            return self._only_poster(task, store, task.stored_bytes)
+        if task.stored is not None:
+            return self._only_poster(task, store, task.stored)
         began = time.perf_counter()
         row = self._made(task, progress)
         clip = self.as_played(row.clip)
@@ -148,6 +148,17 @@ class Renderer:
         poster = self._publish_poster(task, store, row.poster)
         self.warm.after_row()
         finished = time.perf_counter()
+        seconds = Seconds(
+            load=_rounded(row.load_s),
+            check=_rounded(row.check_s),
+            capture=_rounded(captured - began - row.load_s - row.check_s),
+            encode=_rounded(row.encoded.encode_s),
+            audio=_rounded(sounded - captured),
+            write=_rounded(finished - sounded),
+            total=_rounded(finished - began),
+        )
+        if stored.was_there:
+            return _found(task, stored, poster, seconds)
         return RowResult(
             row=task.row,
             format=task.format,
@@ -164,15 +175,7 @@ class Renderer:
             stored_segments=row.stored_segments,
             capture=self._capture,
             stateful=clip.stateful,
-            seconds=Seconds(
-                load=_rounded(row.load_s),
-                check=_rounded(row.check_s),
-                capture=_rounded(captured - began - row.load_s - row.check_s),
-                encode=_rounded(row.encoded.encode_s),
-                audio=_rounded(sounded - captured),
-                write=_rounded(finished - sounded),
-                total=_rounded(finished - began),
-            ),
+            seconds=seconds,
             bytes=artifact.size_bytes,
             poster=poster,
             attempt=task.attempt,
@@ -427,33 +430,26 @@ class Renderer:
         """Digest of the environment; "" before the first page."""
         return self.warm.environment
 
-    def _only_poster(self, task: RowTask, store: Store, stored_bytes: int) -> RowResult:
+    def _only_poster(self, task: RowTask, store: Store, stored: Stored) -> RowResult:
         """Make the poster of a clip that is stored."""
         assert task.poster is not None
         began = time.perf_counter()
         png = self.still(self.open(task.variant), task.poster.time_s)
         poster = task.poster.publish(store, task.out, png)
         self.warm.after_row()
-        return RowResult(
-            row=task.row,
-            format=task.format,
-            id=task.id,
-            status="done",
-            out=store.place_of(task.out),
-            row_key=task.row_key,
-            path="stored",
-            seconds=Seconds(total=_rounded(time.perf_counter() - began)),
-            bytes=stored_bytes,
-            poster=poster,
-            attempt=task.attempt,
-            environment=self.warm.environment,
-        )
+        seconds = Seconds(total=_rounded(time.perf_counter() - began))
+        return _found(task, stored, poster, seconds)
 
     def _publish_poster(self, task: RowTask, store: Store, png: bytes | None) -> str | None:
         if task.poster is None:
             return None
         assert png is not None
         return task.poster.publish(store, task.out, png)
+
+
+def _found(task: RowTask, stored: Stored, poster: str | None, seconds: Seconds) -> RowResult:
+    """The row's clip was there, or somebody has published it meanwhile: what is there is what counts."""
+    return task.result_of(stored, poster).model_copy(update={"seconds": seconds, "attempt": task.attempt})
 
 
 def _poster_keeper(

@@ -76,7 +76,8 @@ class RowResult(BaseModel):
         row_key: what was asked for, the digest that the article calls the input hash; None if the row's
             values are not valid.
         path: "plain": every frame captured whole; "reuse": what the row shares with others was not captured
-            again; "stored": the file was there from an earlier run, or is that of another row of this run.
+            again; "stored": the file was there from an earlier run, is that of another row of this run, or
+            another worker has published it meanwhile.
         reuse: how far reuse went: "off", "frames" (only what is personal was captured), "segments" (encoded
             pictures that rows share were not encoded again either), "bands" (nor parts of pictures). None:
             nothing was rendered.

@@ -8,7 +8,8 @@ from framepress import variants
 from framepress.declarations import FORMAT_NAME
 from framepress.orders import SurveyOrder
 from framepress.provenance import Demands, Reuse
-from framepress.store import ANY_WILL_DO
+from framepress.results import RowResult
+from framepress.store import ANY_WILL_DO, Stored
 from framepress.wanted_poster import WantedPoster
 
 
@@ -21,7 +22,7 @@ class RowTask:
         row_key: see `keys.row_key`.
         out: name in the store.
         poster: None: no poster is wanted.
-        stored_bytes: size of the clip if it is stored and only its poster is missing; None: it is not.
+        stored: the clip, if it is there and only its poster is missing; None: it is not.
         plan: plan key of the row's group, and the digest of its plan; None: it is rendered plain, and
             `plain_because` says why.
         reuse: how far reuse may go.
@@ -39,7 +40,7 @@ class RowTask:
     id: str = ""
     attempt: int = 1
     poster: WantedPoster | None = None
-    stored_bytes: int | None = None
+    stored: Stored | None = None
     plan: str | None = None
     plan_digest: str | None = None
     plain_because: str | None = None
@@ -52,3 +53,20 @@ class RowTask:
     def format(self) -> str | None:
         """In which the row is rendered; None: as composed."""
         return self.variant.values.get(FORMAT_NAME)
+
+    def result_of(self, stored: Stored, poster: str | None = None) -> RowResult:
+        """How the row ended if its clip was there: what is said of the clip is what it says of itself."""
+        return RowResult(
+            row=self.row,
+            format=self.format,
+            id=self.id,
+            status="done",
+            out=str(stored.path),
+            row_key=self.row_key,
+            path="stored",
+            # A plan that is given up later takes this clip with it.
+            plan=stored.plan,
+            bytes=stored.size,
+            poster=poster,
+            environment=stored.environment,
+        )

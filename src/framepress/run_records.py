@@ -9,7 +9,7 @@ and may have several records, because delivery is at least once. Which counts: `
 else the latest by ``at``. So counts are of rows, not of records.
 
 Fields of a record: ``status`` (done, dead, retried), ``out`` (name in the store), ``row_key``, ``id``,
-``row``, ``at`` (seconds since the epoch), and for done ``path`` (stored: nothing was rendered for it),
+``row``, ``at`` (seconds since the epoch), and for done ``path`` (stored: its clip was there already),
 ``reuse``, ``reason`` (why it was rendered plain), ``plan`` (digest, if it was made by one), ``url``,
 ``poster``, ``bytes``, ``frames``, ``seconds``, ``environment``; for dead ``error``; and ``attempts``,
 ``job``. No record holds a value of a row. A record is there before the queue is told that its row is done.

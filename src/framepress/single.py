@@ -242,6 +242,7 @@ class SingleRender:
                 row_key=self.row_key,
                 out=name,
                 poster=self._wanted_poster(),
+                stays=None,
             ),
         )
         if not isinstance(reply, RowResult):
@@ -272,7 +273,7 @@ class SingleRender:
             track = renderer.sound(clip)
             sounded = time.perf_counter()
             artifact = renderer.assemble(clip, encoded, track, self.row_key, opened.environment)
-            stored = store.publish(artifact.path, name)
+            stored = store.publish(artifact.path, name, stays=None)
             self._artifacts.keep(artifact.path, self.row_key)
         finally:
             renderer.close()

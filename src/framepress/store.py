@@ -11,7 +11,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
@@ -35,6 +35,7 @@ class Stored:
         provenance: what it says of itself; empty: it is not ours.
         size: bytes.
         whole: False if its writer died half-way, which only a store that cannot rename allows.
+        was_there: of what `Store.publish` returns: somebody else's stood there already, and stayed.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Stored:
     row_key: str | None
     provenance: Mapping[str, Any]
     whole: bool
+    was_there: bool = False
 
     @property
     def foreign(self) -> bool:
@@ -154,22 +156,34 @@ class FolderStore:
     def publish(self, local: Path, name: str, *, stays: Demands | None = ANY_WILL_DO) -> Stored:
         """Copy a finished file into the store, front to back; it appears under its name whole.
 
-        What stood there is replaced, whatever `stays` is: whoever reads it meanwhile keeps the old file.
-        Where the file system cannot rename, the final name itself is
-        written, and a process killed meanwhile leaves a file that is not `whole`.
+        A file of the same row key that somebody else has published meanwhile is as good as ours: it stays,
+        and that is success. Another is replaced, and whoever reads it meanwhile keeps the old file. Where the
+        file system cannot rename, the final name itself is written, and a process killed meanwhile leaves a
+        file that is not `whole`.
+
+        Args:
+            stays: what one of the same key must be to stay; None: it is replaced too.
         """
 
         def write(target: BinaryIO) -> None:
             with local.open("rb") as source:
                 copy_file(source, target)
 
-        self._publish(write, self.path_of(name))
+        ours = inspect_file(local)
+
+        def same() -> bool:
+            if stays is None or ours is None or ours.row_key is None:
+                return False
+            there = self.lookup(name)
+            return there is not None and there.satisfies(ours.row_key, stays)
+
+        placed = self._publish(write, self.path_of(name), same)
         stored = self.lookup(name)
         if stored is None:
             raise StorageFault(
                 f"{self.path_of(name)} is gone at once. Is another program clearing the folder?"
             )
-        return stored
+        return replace(stored, was_there=not placed)
 
     def publish_bytes(self, data: bytes, name: str) -> Path:
         """Store a small file, such as a poster, and return where it is."""
@@ -189,15 +203,31 @@ class FolderStore:
                         removed += 1
         return removed
 
-    def _publish(self, write: Callable[[BinaryIO], object], path: Path) -> None:
+    def _publish(
+        self, write: Callable[[BinaryIO], object], path: Path, same: Callable[[], bool] = lambda: False
+    ) -> bool:
+        """Write a file; False: what is there is the `same`, and stayed."""
         with _faults(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if self.renames:
                 partial = path.with_name(partial_name(path.name))
                 _write_file(partial, write, "xb")
+                if _linked(partial, path):
+                    return True
+                try:
+                    stays = same()
+                except BaseException:
+                    partial.unlink()
+                    raise
+                if stays:
+                    partial.unlink()
+                    return False
                 if self._rename(partial, path, final=True):
-                    return
+                    return True
+            elif same():
+                return False
             _write_file(path, write, "wb")
+            return True
 
     def _rename(self, source: Path, target: Path, *, final: bool) -> bool:
         """Rename, or note that this file system cannot. `source` is gone afterwards, and a probe's target."""
@@ -213,6 +243,16 @@ class FolderStore:
         if not final:
             target.unlink()
         return True
+
+
+def _linked(partial: Path, path: Path) -> bool:
+    """Give the file its final name if nothing has that; False: something has, or links are not known here."""
+    try:
+        os.link(partial, path)
+    except OSError:
+        return False
+    partial.unlink()
+    return True
 
 
 def inspect_file(path: Path, name: str = "") -> Stored | None:
