@@ -29,14 +29,18 @@ def views(needs: Sequence[Rect | None], whole: Rect) -> list[Rect | None]:
     """
     frames = [at for at, need in enumerate(needs) if need is not None]
     rects = [need for need in needs if need is not None]
+    edges = [(rect.x, rect.y, rect.right, rect.bottom) for rect in rects]
     # best[n]: least cost of the first n, and where the last run of equal rectangles among them begins.
     best: list[tuple[int, int]] = [(0, 0)]
     for end in range(1, len(rects) + 1):
         found: tuple[int, int] | None = None
-        joined = rects[end - 1]
+        left, top, right, bottom = edges[end - 1]
+        # By numbers, not by rectangles: of a clip of 180 frames this is done 16,000 times per part.
         for start in range(end - 1, -1, -1):
-            joined = joined.joined(rects[start])
-            cost = best[start][0] + (end - start + MOVE_COST) * (CAPTURE_COST + joined.area)
+            x, y, x_end, y_end = edges[start]
+            left, top, right, bottom = min(left, x), min(top, y), max(right, x_end), max(bottom, y_end)
+            area = (right - left) * (bottom - top)
+            cost = best[start][0] + (end - start + MOVE_COST) * (CAPTURE_COST + area)
             if found is None or cost < found[0]:
                 found = (cost, start)
         assert found is not None
