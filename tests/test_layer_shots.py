@@ -12,6 +12,7 @@ import pytest
 from framepress.layer_camera import picture_that_stays
 from framepress.layer_captures import OverlayPng
 from framepress.layer_groups import LayerState
+from framepress.layer_moments import Moments
 from framepress.layer_parts import Part, Window
 from framepress.layer_shots import Shot, groups_in, joinable_roots, shots_of
 from framepress.layered import LayerFrame, PersonalLayer
@@ -108,6 +109,7 @@ class Memory:
     """Finds nothing, and knows whether everything was asked for before."""
 
     seen_before: bool
+    moments: Moments | None = None
     kept: dict[str, Sequence[tuple[OverlayPng, ...]]] = field(default_factory=dict)
 
     def key(self, seen: Mapping[str, object], *, pictured: bool) -> str:

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from framepress.compositor_layers import CompositorLayers
 from framepress.layer_camera import Camera
-from framepress.layer_groups import LayerState
-from framepress.layer_parts import Part
+from framepress.layer_groups import LayerState, joined
+from framepress.layer_moments import RowMoments
+from framepress.layer_parts import Part, Picture
 from framepress.layer_shots import Shot
 from framepress.page import Page
 from framepress.pictures import PictureReader
@@ -51,13 +54,18 @@ class OverlayPng:
 class Captures:
     """What parts of the layer of an open page show, captured window by window."""
 
-    def __init__(self, page: Page, fps: Fraction, reader: PictureReader) -> None:
+    def __init__(
+        self, page: Page, fps: Fraction, reader: PictureReader, moments: RowMoments | None = None
+    ) -> None:
         self._page = page
         self._fps = fps
         self._reader = reader
         self._layers = CompositorLayers(page)
         #: What each part showed last.
         self._shown: dict[tuple[int, ...], OverlayPng] = {}
+        self._moments = moments
+        #: Parts of which what is remembered is not what they show.
+        self._disproved: list[Part] = []
 
     def take(self, shot: Shot, states: Sequence[LayerState]) -> Iterator[tuple[list[OverlayPng], int]]:
         """For each frame of a window, the overlays of what is seen of a shot, and how many are new pictures.
@@ -99,14 +107,49 @@ class Captures:
         overlay, rect = before, part.views[at]
         if at in stills:
             overlay = stills[at]
+        elif at in part.known and part not in self._disproved:
+            overlay = _cut_to(part.rect, part.known[at])
         elif rect is not None:
             if before is None or rect == part.rect or before.depth >= PATCHES_MAX:
                 before, rect = None, part.rect
             png, corner = look.at(rect)
             overlay = OverlayPng(rect, png, before, corner=corner)
+            if self._moments is not None and corner is None:
+                self._remember(part, at, state, Picture(rect, png), self._moments)
         assert overlay is not None
         self._shown[part.roots] = overlay
         return overlay
+
+    def _remember(
+        self, part: Part, at: int, state: LayerState, picture: Picture, moments: RowMoments
+    ) -> None:
+        """Keep a picture, unless it is a patch, and compare it if something is said of it."""
+        ink = self._ink(part, state)
+        whole = picture.rect.contains(ink)
+        if whole:
+            moments.keep(part, state, picture)
+        if part.probe is not None and at == part.probe[0]:
+            known = part.probe[1]
+            if not whole or (known != picture and not self._equal(known, picture, ink)):
+                self._disproved.append(part)
+
+    @staticmethod
+    def _ink(part: Part, state: LayerState) -> Rect:
+        """Where a part paints at a frame at which it is seen."""
+        ink = joined(state.rects[root] for root in part.roots)
+        assert ink is not None
+        return ink
+
+    def _equal(self, one: Picture, other: Picture, ink: Rect) -> bool:
+        """Whether two pictures show the same where the part paints."""
+        a, b = (
+            self._reader.decode_rgba(picture.png)[
+                ink.y - picture.rect.y : ink.y - picture.rect.y + ink.height,
+                ink.x - picture.rect.x : ink.x - picture.rect.x + ink.width,
+            ]
+            for picture in (one, other)
+        )
+        return np.array_equal(a, b)
 
     def _stills(self, part: Part, states: Sequence[LayerState], camera: Camera) -> dict[int, OverlayPng]:
         """Overlays that others are made of, and those that are made."""
@@ -121,6 +164,13 @@ class Captures:
             found |= {at: OverlayPng(part.rect, png) for at, png in taken.items()}
             found |= {at: OverlayPng(part.rect, of, None, shift) for at, shift in run.made.items()}
         return found
+
+
+def _cut_to(rect: Rect, picture: Picture) -> OverlayPng:
+    """A picture of another row, as far as the part reaches in this one."""
+    cut = picture.rect.overlap(rect)
+    corner = None if cut == picture.rect else (cut.x - picture.rect.x, cut.y - picture.rect.y)
+    return OverlayPng(cut, picture.png, corner=corner)
 
 
 class _Look:

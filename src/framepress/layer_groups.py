@@ -38,6 +38,8 @@ class LayerState:
         marks: see `MARK_PICTURED`.
         tossed: whether a script draws some of it larger, smaller or turned.
         rest: how everything else looks, as one number.
+        moments: what decides its picture beside looks, paths and rectangle, as numbers, where it has changed;
+            0: that is not known (`moments.js`).
     """
 
     index: int
@@ -50,6 +52,7 @@ class LayerState:
     marks: tuple[int, ...]
     tossed: tuple[bool, ...]
     rest: int
+    moments: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ less, as where one of them is a shifted copy of itself (`stills`) and the other 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 from framepress.layer_groups import LayerState, joined, root_rects, windows
@@ -19,6 +19,14 @@ from framepress.views import CAPTURE_COST, MOVE_COST, views
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A captured rectangle of the layer, PNG, in which all is that a part shows."""
+
+    rect: Rect
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """Personal elements that are captured together in a window.
 
@@ -26,12 +34,16 @@ class Part:
         roots: their indices. rect: where they paint, pixels of the picture.
         views: what to capture at each frame of the window; None: nothing, they look as before or are hidden.
         runs: frames that are made of others.
+        known: frames of which the picture is remembered (`layer_moments`).
+        probe: such a frame that is captured all the same, with the picture that it should be.
     """
 
     roots: tuple[int, ...]
     rect: Rect
     views: Sequence[Rect | None]
     runs: Sequence[Run]
+    known: Mapping[int, Picture] = field(default_factory=dict)
+    probe: tuple[int, Picture] | None = None
 
     @property
     def still_frames(self) -> list[int]:
@@ -40,13 +52,13 @@ class Part:
 
     @property
     def other_frames(self) -> list[int]:
-        """Frames that are captured for themselves, if the runs turn out to hold."""
-        runs = {at for run in self.runs for at in (run.of, *run.probes, *run.made)}
-        return [at for at, rect in enumerate(self.views) if rect is not None and at not in runs]
+        """Frames that are captured for themselves, if the runs and what is remembered turn out to hold."""
+        others = {at for run in self.runs for at in (run.of, *run.probes, *run.made)} | set(self.known)
+        return [at for at, rect in enumerate(self.views) if rect is not None and at not in others]
 
     @property
     def captures(self) -> list[Rect]:
-        """Everything that is captured, if the runs turn out to hold."""
+        """Everything that is captured, if the runs and what is remembered turn out to hold."""
         rects = [self.rect for _ in self.still_frames]
         rects.extend(rect for at in self.other_frames if (rect := self.views[at]) is not None)
         return rects

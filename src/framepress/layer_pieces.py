@@ -22,6 +22,7 @@ from framepress import keys
 from framepress.cache import Cache
 from framepress.errors import CacheFault
 from framepress.layer_captures import OverlayPng
+from framepress.layer_moments import Moments
 from framepress.rects import Rect
 from framepress.stills import Shift
 
@@ -59,6 +60,7 @@ class CachedLayers:
         facts: see `layer_facts`. files: of the row, with their digests.
         seen: keys that were asked for before; None: there were no others.
         only_keep: find nothing: what is captured is to be compared with pictures.
+        moments: see `layered.LayerMemory`.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class CachedLayers:
         *,
         seen: keys.SeenKeys | None = None,
         only_keep: bool = False,
+        moments: Moments | None = None,
     ) -> None:
+        self.moments = None if only_keep else moments
         self._cache = cache
         self._files = dict(files)
         self._facts = {"environment": environment, **facts}

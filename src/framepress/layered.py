@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from framepress.errors import PlanMisfit
 from framepress.layer_captures import Captures, OverlayPng
 from framepress.layer_groups import LayerState, Sources, seen
+from framepress.layer_moments import Moments, RowMoments
 from framepress.layer_parts import Window, groups_of, plan_windows
 from framepress.layer_shots import Shot, groups_in, joinable_roots, shots_of
 from framepress.looks import rect_in_picture
@@ -43,7 +44,14 @@ class LayerFrame:
 
 
 class LayerMemory(Protocol):
-    """Remembers what was captured of elements that looked the same."""
+    """Remembers what was captured of elements that looked the same.
+
+    Attributes:
+        moments: and of such as did at one moment; None: that is not remembered.
+    """
+
+    @property
+    def moments(self) -> Moments | None: ...
 
     def key(self, seen: Mapping[str, object], *, pictured: bool) -> str:
         """Names all elements that were seen like this. `pictured`: they show files."""
@@ -134,6 +142,12 @@ class PersonalLayer:
             everything = (True,) * len(self._personal)
             states = [replace(state, changed=everything) for state in states if state.index in wanted]
         planned = plan_windows(states, self._scale, patches=self._patches)
+        moments = self._moments() if wanted is None else None
+        if moments is not None:
+            planned = [
+                replace(window, parts=[moments.with_known(part, window.states) for part in window.parts])
+                for window in planned
+            ]
         lengths = [len(window.states) for window in planned]
         found = [self._group(roots, states, fps, lengths) for roots in groups_of(planned)]
         shots = shots_of(planned, self._joinable(found, states))
@@ -142,7 +156,7 @@ class PersonalLayer:
         known = {group.roots: group for group in found}
         found = [known.get(roots) or self._group(roots, states, fps, lengths) for roots in groups_in(shots)]
         missing = [group for group in found if group.known is None]
-        captures = Captures(self._page, fps, self._reader)
+        captures = Captures(self._page, fps, self._reader, moments)
         first = 0
         for window, taken in zip(planned, shots, strict=True):
             frames = _window(window, taken, missing, captures)
@@ -155,6 +169,15 @@ class PersonalLayer:
         for group in missing:
             if self._memory is not None and group.key is not None:
                 self._memory.keep(group.key, group.captured)
+
+    def _moments(self) -> RowMoments | None:
+        """What is remembered of this page's elements at one moment or another; None: nothing."""
+        memory, sources = self._memory, self._sources
+        if memory is None or memory.moments is None or sources is None or not self._patches:
+            return None
+        view = [*self._size, repr(self._scale), self._margin]
+        base = memory.key({"moments": view, "common": sources.common}, pictured=False)
+        return RowMoments(memory.moments, base, self._personal, sources.alone)
 
     def _joinable(self, found: Sequence[_Group], states: Sequence[LayerState]) -> set[int]:
         """Elements that may be captured together with others; what others show alike is kept by itself."""
@@ -227,6 +250,7 @@ class PersonalLayer:
             tuple(int(root["marks"]) for root in personal),
             tuple(bool(root["tossed"]) for root in personal),
             int(state["rest"]),
+            tuple(int(root["moment"]) for root in personal),
         )
 
     def _rect(self, ink: Sequence[float] | None) -> Rect | None:

@@ -49,6 +49,11 @@ class Rect:
             self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
         )
 
+    def overlap(self, other: Rect) -> Rect:
+        """What both cover; they overlap."""
+        x, y = max(self.x, other.x), max(self.y, other.y)
+        return Rect(x, y, min(self.right, other.right) - x, min(self.bottom, other.bottom) - y)
+
     def joined(self, other: Rect) -> Rect:
         """The smallest rectangle with both inside."""
         x, y = min(self.x, other.x), min(self.y, other.y)

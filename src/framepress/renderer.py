@@ -26,6 +26,7 @@ from framepress.clip import Artifact, Clip, assemble
 from framepress.composition import Composition
 from framepress.errors import BrowserCrash, FrameTimeout, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import EncodedFrames, encode_frames
+from framepress.layer_moments import Moments
 from framepress.layer_pieces import CachedLayers, layer_facts
 from framepress.loaded_plan import LoadedPlan
 from framepress.plan import Plan
@@ -106,6 +107,7 @@ class Renderer:
         self._capture = browser_options.capture
         self.warm = WarmPage(browser_options, limits)
         self._shelf = Shelf(pieces, composition.digest, settings) if pieces is not None else None
+        self._moments = Moments()
         self._sounds = SoundTracks(pieces)
         self.contents = RowPages(composition, settings, remote)
         self.folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-work-"))
@@ -238,6 +240,7 @@ class Renderer:
                     task.variant.files,
                     seen=loaded.seen_layers,
                     only_keep=task.captured_anew,
+                    moments=self._moments,
                 ),
                 on_frame=lambda frame: progress(frame.index + 1, clip.frame_count),
             )

@@ -24,6 +24,7 @@ PAGE_FILES = (
     "ink.js",
     "wipes.js",
     "stills.js",
+    "moments.js",
     "layers.js",
     "explain.js",
     "grounds.js",

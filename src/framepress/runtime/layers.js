@@ -44,6 +44,7 @@ function setLayers(personal) {
   }
   markAll();
   takeTargets();
+  moments.wide = false;
 }
 
 function markAll() {
@@ -75,8 +76,9 @@ function touchesOf(root, targets) {
 }
 
 // For each personal element: whether it may look different from the last time this was asked, where it does if that is
-// not all of it (`wipe`), where it paints, how it and the elements around it look, marks of what it shows, and whether
-// a script draws some of it larger, smaller or turned (`tossed`).
+// not all of it (`wipe`), where it paints, how it and the elements around it look, marks of what it shows, whether
+// a script draws some of it larger, smaller or turned (`tossed`), and, if it may look different, what else decides its
+// picture (`moment`).
 function personalState({ targets, changed }) {
   const around = new Map();
   const upright = new Map();
@@ -85,7 +87,7 @@ function personalState({ targets, changed }) {
     const root = elementAt(place);
     if (!root || !hasBox(root)) {
       wipes[index] = null;
-      return remember(index, 0, false, { ink: null, path: 0, marks: 0, wipe: null, still: null, tossed: false });
+      return remember(index, 0, false, { ink: null, path: 0, marks: 0, wipe: null, still: null, tossed: false, moment: 0 });
     }
     const seen = lookInto(root, place);
     const touches = touchesOf(root, targets);
@@ -97,7 +99,9 @@ function personalState({ targets, changed }) {
     const ink = shown && isEmpty(shown) ? null : shown;
     const still = opaque ? null : stillOf(root, seen, clips);
     const { look, marks, tossed } = seen;
-    return remember(index, look, touchedNow, { ink, path: pathLook(root, around), marks, wipe: strip, still, tossed });
+    const told = { ink, path: pathLook(root, around), marks, wipe: strip, still, tossed };
+    const state = remember(index, look, touchedNow, told);
+    return { ...state, moment: state.changed && !opaque ? momentOf(root, marks) : 0 };
   });
 }
 
@@ -221,6 +225,7 @@ function layerState() {
   markAll();
   if (!layers.watched) return null;
   refreshStyles(touches);
+  noteMoment(touches);
   // With styles: what a script does to one frame of one row must show, and boxes do not say a colour.
   return { personal: personalState(touches), rest: restLook(true) };
 }

@@ -1,0 +1,36 @@
+// What decides the picture of a personal element at a moment, beside its look and those of the elements around it, as one
+// number: at two moments of one number it shows one picture, whatever was before (a counter at the same number in
+// another row). 0: that is not known.
+
+// `wide`: since the layers were said, something was touched for which a rule may ask elsewhere; see `touched.js`.
+// `rules`: the text of all style sheets when they were `sheets`.
+const moments = { wide: false, sheets: null, rules: "" };
+
+const DATA_ATTRIBUTE = / (data-[\w-]+)="[^"]*"/g;
+
+function noteMoment({ wide }) {
+  moments.wide ||= wide;
+  if (!kept.can || moments.sheets === kept.sheets) return;
+  const rules = allSheets().flatMap((sheet) => [...rulesOf(sheet)]);
+  Object.assign(moments, { sheets: kept.sheets, rules: rules.map((rule) => rule.cssText).join("\n") });
+}
+
+// `marks`: of all that it shows.
+function momentOf(root, marks) {
+  // Styles may change without a trace; files and numbers are told of by no markup.
+  if (!kept.can || marks !== 0) return 0;
+  const markup = root.outerHTML;
+  const state = { a: 17, b: 19 };
+  // Values for scripts, which change text and styles by them.
+  const seen = markup.includes("attr(") ? markup
+    : markup.replace(DATA_ATTRIBUTE, (whole, name) => (moments.rules.includes(name) ? whole : ""));
+  hashInto(state, seen);
+  for (const [animation, { timeMs }] of animations) {
+    const target = animation.effect?.target;
+    if (!target || !(root.contains(target) || target.contains(root))) continue;
+    hashInto(state, `${animation.animationName ?? animation.id} ${animation.effect.pseudoElement} ${timeMs}`);
+  }
+  // What a rule asks for elsewhere may be another at another time.
+  if (moments.wide) hashInto(state, `at ${clock.nowMs}`);
+  return hashNumber(state) || 1;
+}
