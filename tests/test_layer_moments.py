@@ -197,11 +197,14 @@ def test_a_wider_picture_of_another_row_is_cut_to_what_this_one_shows(stage: Sta
     assert max(one.rect.right for frame in again for one in frame.overlays) <= reach
 
 
+@pytest.mark.parametrize("imported", [False, True])
 def test_a_rule_on_what_a_row_hands_to_its_script_tells_rows_apart(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, imported: bool
 ) -> None:
     monkeypatch.setattr(Captures, "_equal", lambda *_: True)
-    ruled = "<style>p[data-to='31'] { text-underline-offset: 1px }</style>" + COUNTS
+    rule = "p[data-to='31'] { text-underline-offset: 1px }"
+    (stage.folder / "more.css").write_text(rule)
+    ruled = f"<style>{'@import url(more.css);' if imported else rule}</style>" + COUNTS
     memory = Memory()
     first = captured(stage, ruled.replace("TO", "60"), memory)
     again = captured(stage, ruled.replace("TO", "31"), memory)

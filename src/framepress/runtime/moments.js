@@ -8,17 +8,21 @@ const moments = { wide: false, sheets: null, rules: "" };
 
 const DATA_ATTRIBUTE = / (data-[\w-]+)="[^"]*"/g;
 
-function noteMoment({ wide }) {
+function noteMoment({ targets, wide }) {
   moments.wide ||= wide;
-  if (!kept.can || moments.sheets === kept.sheets) return;
-  const rules = allSheets().flatMap((sheet) => [...rulesOf(sheet)]);
-  Object.assign(moments, { sheets: kept.sheets, rules: rules.map((rule) => rule.cssText).join("\n") });
+  // One rule may have taken another's place.
+  if (!kept.can || (moments.sheets === kept.sheets && targets !== null)) return;
+  Object.assign(moments, { sheets: kept.sheets, rules: allSheets().map((sheet) => rulesText(sheet)).join("") });
+}
+
+function rulesText(sheet) {
+  return [...rulesOf(sheet)].map((rule) => (rule.styleSheet ? rulesText(rule.styleSheet) : rule.cssText)).join("");
 }
 
 // `marks`: of all that it shows.
 function momentOf(root, marks) {
-  // Styles may change without a trace; files and numbers are told of by no markup.
-  if (!kept.can || marks !== 0) return 0;
+  // Styles may change without a trace; files, numbers and shadow trees are told of by no markup.
+  if (!kept.can || marks !== 0 || shadowRoots.size > 0) return 0;
   const markup = root.outerHTML;
   const state = { a: 17, b: 19 };
   // Values for scripts, which change text and styles by them.
