@@ -197,14 +197,19 @@ def test_a_wider_picture_of_another_row_is_cut_to_what_this_one_shows(stage: Sta
     assert max(one.rect.right for frame in again for one in frame.overlays) <= reach
 
 
-@pytest.mark.parametrize("imported", [False, True])
+@pytest.mark.parametrize("where", ["rule", "imported", "own style"])
 def test_a_rule_on_what_a_row_hands_to_its_script_tells_rows_apart(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, *, imported: bool
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     monkeypatch.setattr(Captures, "_equal", lambda *_: True)
     rule = "p[data-to='31'] { text-underline-offset: 1px }"
     (stage.folder / "more.css").write_text(rule)
-    ruled = f"<style>{'@import url(more.css);' if imported else rule}</style>" + COUNTS
+    own = "style='text-underline-offset: calc(attr(data-to type(<number>)) * .1px)'"
+    ruled = {
+        "rule": f"<style>{rule}</style>" + COUNTS,
+        "imported": "<style>@import url(more.css);</style>" + COUNTS,
+        "own style": COUNTS.replace("data-to=TO", f"data-to=TO {own}"),
+    }[where]
     memory = Memory()
     first = captured(stage, ruled.replace("TO", "60"), memory)
     again = captured(stage, ruled.replace("TO", "31"), memory)

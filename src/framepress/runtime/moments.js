@@ -25,10 +25,10 @@ function momentOf(root, marks) {
   if (!kept.can || marks !== 0 || shadowRoots.size > 0) return 0;
   const markup = root.outerHTML;
   const state = { a: 17, b: 19 };
-  // Values for scripts, which change text and styles by them.
-  const seen = markup.includes("attr(") ? markup
-    : markup.replace(DATA_ATTRIBUTE, (whole, name) => (moments.rules.includes(name) ? whole : ""));
-  hashInto(state, seen);
+  // Marks of ours, and values for scripts, which change text and styles by them.
+  const isBare = !markup.includes("attr(");
+  hashInto(state, markup.replace(DATA_ATTRIBUTE, (whole, name) => (
+    name.startsWith(LAYER_MARK) || (isBare && !moments.rules.includes(name)) ? "" : whole)));
   for (const [animation, { timeMs }] of animations) {
     const target = animation.effect?.target;
     if (!target || !(root.contains(target) || target.contains(root))) continue;
