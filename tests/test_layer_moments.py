@@ -258,7 +258,7 @@ UNSAID = {
     "an animation around it": ("", SLIDES.replace("OF", "body")),
     "a class beside it": (
         "document.querySelector('i').className = n >> 4 & 1 ? 'on' : ''",
-        "<i></i><style>i.on + p { text-underline-offset: 1px }</style>",
+        "<i></i><style>i.on ~ p { text-underline-offset: 1px }</style>",
     ),
     "a rule that is edited": (
         "document.styleSheets[1].cssRules[0].style.textUnderlineOffset = n + 'px'",
@@ -274,8 +274,7 @@ def test_what_no_look_names_tells_moments_apart(
     # Not even seen by the one that is captured all the same.
     monkeypatch.setattr(Captures, "_equal", lambda *_: True)
     script, beside = UNSAID[what]
-    body = beside.removesuffix(styles := beside[beside.find("<style>") :]) + "<p>turn 0</p>" + styles
-    body += TURNS.replace("SCRIPT", script)
+    body = f"{beside}<p>turn 0</p>" + TURNS.replace("SCRIPT", script)
     memory = Memory()
     first = captured(stage, body, memory)
     shown = {picture.tobytes() for picture in pictures(first, SIZE)}

@@ -15,7 +15,7 @@ from framepress.planner import Planner, Todo
 from framepress.pool import Answer, WorkerPool
 from framepress.results import RowResult
 from framepress.row_page import FIXED
-from framepress.row_task import RowTask
+from framepress.row_task import RowTask, stored_result
 from framepress.tasks import Failed, OpenTask, PlainFramesTask, SurveyTask, WorkerConfig
 from framepress.variants import Variant
 from framepress.wanted_poster import WantedPoster
@@ -162,20 +162,7 @@ class Feeder:
             return Todo(row, 1)
         if poster is not None and poster_file is None:
             return Todo(row, 1, stored=stored)
-        return RowResult(
-            row=row.row,
-            format=row.format,
-            id=row.id or str(row.row),
-            status="done",
-            out=str(stored.path),
-            row_key=row.key,
-            path="stored",
-            # A plan that is given up later in this run takes this clip with it.
-            plan=stored.plan,
-            bytes=stored.size,
-            poster=poster_file,
-            environment=stored.environment,
-        )
+        return stored_result(stored, row.key, row.row, row.format, row.id or str(row.row), poster_file)
 
     def _poster(self, row: LedgerRow) -> WantedPoster | None:
         binding = self._request.binding

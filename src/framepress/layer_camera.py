@@ -13,6 +13,7 @@ from fractions import Fraction
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from framepress.compositor_layers import CompositorLayers
 from framepress.errors import BrowserCrash
@@ -90,8 +91,13 @@ class Camera:
 
 def cropped(reader: PictureReader, png: bytes, rect: Rect) -> bytes:
     """A rectangle of a PNG, as PNG."""
-    pixels = reader.decode_rgba(png)[rect.y : rect.y + rect.height, rect.x : rect.x + rect.width]
+    pixels = pixels_in(reader, png, rect)
     return encode_png(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgba"))
+
+
+def pixels_in(reader: PictureReader, png: bytes, rect: Rect) -> NDArray[np.uint8]:
+    """A rectangle of a PNG: RGBA, rows by columns by 4."""
+    return reader.decode_rgba(png)[rect.y : rect.bottom, rect.x : rect.right]
 
 
 def picture_that_stays(page: Page, index: int, view: tuple[int, int]) -> bytes:

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 
 from framepress.compositor_layers import CompositorLayers
-from framepress.layer_camera import Camera
+from framepress.layer_camera import Camera, pixels_in
 from framepress.layer_groups import LayerState, joined
 from framepress.layer_moments import RowMoments
 from framepress.layer_parts import Part, Picture
@@ -64,8 +64,8 @@ class Captures:
         #: What each part showed last.
         self._shown: dict[tuple[int, ...], OverlayPng] = {}
         self._moments = moments
-        #: Parts of which what is remembered is not what they show.
-        self._disproved: list[Part] = []
+        #: Roots of parts of which what is remembered is not what they show.
+        self._disproved: set[tuple[int, ...]] = set()
 
     def take(self, shot: Shot, states: Sequence[LayerState]) -> Iterator[tuple[list[OverlayPng], int]]:
         """For each frame of a window, the overlays of what is seen of a shot, and how many are new pictures.
@@ -107,7 +107,7 @@ class Captures:
         overlay, rect = before, part.views[at]
         if at in stills:
             overlay = stills[at]
-        elif at in part.known and part not in self._disproved:
+        elif at in part.known and part.roots not in self._disproved:
             overlay = _cut_to(part.rect, part.known[at])
         elif rect is not None:
             if before is None or rect == part.rect or before.depth >= PATCHES_MAX:
@@ -131,7 +131,7 @@ class Captures:
         if part.probe is not None and at == part.probe[0]:
             known = part.probe[1]
             if not whole or (known != picture and not self._equal(known, picture, ink)):
-                self._disproved.append(part)
+                self._disproved.add(part.roots)
 
     @staticmethod
     def _ink(part: Part, state: LayerState) -> Rect:
@@ -142,13 +142,7 @@ class Captures:
 
     def _equal(self, one: Picture, other: Picture, ink: Rect) -> bool:
         """Whether two pictures show the same where the part paints."""
-        a, b = (
-            self._reader.decode_rgba(picture.png)[
-                ink.y - picture.rect.y : ink.y - picture.rect.y + ink.height,
-                ink.x - picture.rect.x : ink.x - picture.rect.x + ink.width,
-            ]
-            for picture in (one, other)
-        )
+        a, b = (pixels_in(self._reader, picture.png, ink.within(picture.rect)) for picture in (one, other))
         return np.array_equal(a, b)
 
     def _stills(self, part: Part, states: Sequence[LayerState], camera: Camera) -> dict[int, OverlayPng]:
@@ -169,8 +163,8 @@ class Captures:
 def _cut_to(rect: Rect, picture: Picture) -> OverlayPng:
     """A picture of another row, as far as the part reaches in this one."""
     cut = picture.rect.overlap(rect)
-    corner = None if cut == picture.rect else (cut.x - picture.rect.x, cut.y - picture.rect.y)
-    return OverlayPng(cut, picture.png, corner=corner)
+    place = cut.within(picture.rect)
+    return OverlayPng(cut, picture.png, corner=None if cut == picture.rect else (place.x, place.y))
 
 
 class _Look:
@@ -194,5 +188,5 @@ class _Look:
             whole = rect
         if whole not in self._pngs:
             self._pngs[whole] = self._camera.take(whole, self._state)
-        corner = None if whole == rect else (rect.x - whole.x, rect.y - whole.y)
-        return self._pngs[whole], corner
+        place = rect.within(whole)
+        return self._pngs[whole], None if whole == rect else (place.x, place.y)

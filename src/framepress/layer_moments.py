@@ -70,11 +70,8 @@ class RowMoments:
 
     def with_known(self, part: Part, states: Sequence[LayerState]) -> Part:
         """The part of a window, with what is remembered of it."""
-        found: dict[int, Picture] = {}
-        for at in part.other_frames:
-            picture = self._find(part, states[at])
-            if picture is not None:
-                found[at] = picture
+        pictures = {at: self._find(part, states[at]) for at in part.other_frames}
+        found = {at: picture for at, picture in pictures.items() if picture is not None}
         if len(found) < 2:
             return part
         probe = min(found)

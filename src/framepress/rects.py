@@ -54,6 +54,10 @@ class Rect:
         x, y = max(self.x, other.x), max(self.y, other.y)
         return Rect(x, y, min(self.right, other.right) - x, min(self.bottom, other.bottom) - y)
 
+    def within(self, other: Rect) -> Rect:
+        """The same, counted from the top left corner of `other`."""
+        return Rect(self.x - other.x, self.y - other.y, self.width, self.height)
+
     def joined(self, other: Rect) -> Rect:
         """The smallest rectangle with both inside."""
         x, y = min(self.x, other.x), min(self.y, other.y)

@@ -92,8 +92,7 @@ class RowEndings:
         if self._writing is not None and self._writing.done():
             self._collect(now)
         if self._writing is None and self._waiting and now >= self._write_at:
-            self._written, self._waiting = self._waiting, []
-            self._writing = self._thread.submit(_write, self._written)
+            self._begin_to_write()
         if now >= self._tell_at:
             self._tell(now)
 
@@ -101,11 +100,14 @@ class RowEndings:
         """Write what can be written and tell what can be told, once. What is left comes again."""
         if self._writing is not None:
             self._collect(time.monotonic())
-        self._written, self._waiting = self._waiting, []
-        self._writing = self._thread.submit(_write, self._written)
+        self._begin_to_write()
         self._collect(time.monotonic())
         self._tell(time.monotonic())
         self._thread.shutdown()
+
+    def _begin_to_write(self) -> None:
+        self._written, self._waiting = self._waiting, []
+        self._writing = self._thread.submit(_write, self._written)
 
     def _collect(self, now: float) -> None:
         """Take the end of writing, and wait for it if need be."""

@@ -55,18 +55,25 @@ class RowTask:
         return self.variant.values.get(FORMAT_NAME)
 
     def result_of(self, stored: Stored, poster: str | None = None) -> RowResult:
-        """How the row ended if its clip was there: what is said of the clip is what it says of itself."""
-        return RowResult(
-            row=self.row,
-            format=self.format,
-            id=self.id,
-            status="done",
-            out=str(stored.path),
-            row_key=self.row_key,
-            path="stored",
-            # A plan that is given up later takes this clip with it.
-            plan=stored.plan,
-            bytes=stored.size,
-            poster=poster,
-            environment=stored.environment,
-        )
+        """How the row ended if its clip was there."""
+        return stored_result(stored, self.row_key, self.row, self.format, self.id, poster)
+
+
+def stored_result(
+    stored: Stored, row_key: str, row: int | None, format_: str | None, id_: str, poster: str | None
+) -> RowResult:
+    """How a row ended whose clip was there: what is said of the clip is what it says of itself."""
+    return RowResult(
+        row=row,
+        format=format_,
+        id=id_,
+        status="done",
+        out=str(stored.path),
+        row_key=row_key,
+        path="stored",
+        # A plan that is given up later takes this clip with it.
+        plan=stored.plan,
+        bytes=stored.size,
+        poster=poster,
+        environment=stored.environment,
+    )

@@ -169,12 +169,10 @@ class FolderStore:
             with local.open("rb") as source:
                 copy_file(source, target)
 
-        ours = inspect_file(local)
-
         def same() -> bool:
+            ours, there = inspect_file(local), self.lookup(name)
             if stays is None or ours is None or ours.row_key is None:
                 return False
-            there = self.lookup(name)
             return there is not None and there.satisfies(ours.row_key, stays)
 
         placed = self._publish(write, self.path_of(name), same)

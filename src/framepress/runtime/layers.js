@@ -99,9 +99,9 @@ function personalState({ targets, changed }) {
     const ink = shown && isEmpty(shown) ? null : shown;
     const still = opaque ? null : stillOf(root, seen, clips);
     const { look, marks, tossed } = seen;
-    const told = { ink, path: pathLook(root, around), marks, wipe: strip, still, tossed };
-    const state = remember(index, look, touchedNow, told);
-    return { ...state, moment: state.changed && !opaque ? momentOf(root, marks) : 0 };
+    const state = remember(index, look, touchedNow, { ink, path: pathLook(root, around), marks, wipe: strip, still, tossed });
+    state.moment = state.changed && !opaque ? momentOf(root, marks) : 0;
+    return state;
   });
 }
 
@@ -169,7 +169,10 @@ function layerSources() {
   for (const element of document.querySelectorAll(DEFINITIONS)) {
     if (element.localName !== "script" && element.localName !== "style") hashInto(state, element.outerHTML);
   }
-  for (const sheet of allSheets()) if (!rulesInto(state, sheet)) return null;
+  for (const rule of allSheets().flatMap(rulesWithin)) {
+    if (rule === null || rule.cssText.includes("blob:")) return null;
+    hashInto(state, rule.cssText);
+  }
   return { common: hashNumber(state), roots };
 }
 
@@ -182,17 +185,6 @@ function rootSource(place) {
   const state = { a: 11, b: 12 };
   hashInto(state, markup);
   return { source: hashNumber(state), alone: !/href\s*=\s*["']?#|counter/.test(markup) };
-}
-
-function rulesInto(state, sheet) {
-  const rules = rulesOf(sheet);
-  if (rules === null) return false;
-  for (const rule of rules) {
-    if (rule.cssText.includes("blob:")) return false;
-    hashInto(state, rule.cssText);
-    if (rule.styleSheet && !rulesInto(state, rule.styleSheet)) return false;
-  }
-  return true;
 }
 
 // The look of everything that is not personal in one number. Ancestors of what is shown paint nothing while they

@@ -12,11 +12,8 @@ function noteMoment({ targets, wide }) {
   moments.wide ||= wide;
   // One rule may have taken another's place.
   if (!kept.can || (moments.sheets === kept.sheets && targets !== null)) return;
-  Object.assign(moments, { sheets: kept.sheets, rules: allSheets().map((sheet) => rulesText(sheet)).join("") });
-}
-
-function rulesText(sheet) {
-  return [...rulesOf(sheet)].map((rule) => (rule.styleSheet ? rulesText(rule.styleSheet) : rule.cssText)).join("");
+  const rules = allSheets().flatMap(rulesWithin).map((rule) => rule.cssText).join("");
+  Object.assign(moments, { sheets: kept.sheets, rules });
 }
 
 // `marks`: of all that it shows.

@@ -206,6 +206,12 @@ function rulesOf(sheet) {
   }
 }
 
+// The rules of a sheet, each before those that it imports; null in the place of those of another origin.
+function rulesWithin(sheet) {
+  const rules = [...(rulesOf(sheet) ?? [null])];
+  return rules.flatMap((rule) => (rule?.styleSheet ? [rule, ...rulesWithin(rule.styleSheet)] : [rule]));
+}
+
 function allSheets() {
   return [...document.styleSheets, ...document.adoptedStyleSheets];
 }
