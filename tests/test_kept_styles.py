@@ -157,11 +157,74 @@ CHANGES = {
         "<svg width=40 height=20><rect id=seen width=40 height=20 /></svg>",
         "",
     ),
+    "what is around a personal element is hidden": page(
+        SEEN.replace("style=", "style=visibility:visible;"), "document.querySelector('#name').parentElement.style.visibility = on ? 'hidden' : ''"
+    ),
     "a shadow tree": page(
         "<div id=host></div><script>host.attachShadow({mode: 'open'}).innerHTML = '<p>seen</p>'</script>",
         "host.style.color = on ? 'red' : ''",
     ),
 }  # fmt: skip
+
+
+#: The same of what is said of `#seen` itself, and of what is around it.
+UP = "<section id=up style='%s'><div id=seen style='position:absolute;%s'>seen</div></section>"
+TOLD = {
+    "a text that is shifted in the same box": page(
+        '<div id=seen style="width:200px;height:20px"><i id=near style="display:inline-block;width:9px;height:9px"></i>seen</div>',
+        "near.style.width = on ? '60px' : '9px'",
+    ),
+    "what is around it cuts it off": page(
+        UP % ("position:relative;height:90px;overflow:hidden", "top:9px;height:60px"), "up.style.height = on ? '30px' : '90px'"
+    ),
+    "what is around it is written otherwise": page(UP % ("", ""), "up.setAttribute('style', on ? 'opacity:1.0' : 'opacity:1')"),
+    "an attribute around it": page(UP % ("", ""), "up.setAttribute('title', on ? 'a' : 'b')"),
+    "a script begins to shift what is scaled": page(
+        UP % ("", ""), "up.style.transform = on ? 'translateX(0px)' : ''", "#up {transform: translateX(0)} #seen {scale: 1.5}"
+    ),
+    "another element in its place": page(
+        UP % ("", ""), "if (on && !window.did) { did = seen.cloneNode(true); did.textContent = 'nees'; seen.replaceWith(did); }"
+    ),
+    "it goes and comes back": page(UP % ("", ""), "seen.hidden = e.detail.time > 0.15 && !on"),
+    "what it leaves of itself": page(
+        UP % ("", "width:90px;animation:w 0.6s linear both"), "", "@keyframes w {from {clip-path: inset(0 80px 0 0)} to {clip-path: inset(0)}}"
+    ),
+    "it rises": page(
+        UP % ("", "animation:r 0.3s linear both"), "", "@keyframes r {from {transform: translateY(30px); opacity: 0}}"
+    ),
+    "its text": page(UP % ("", "width:90px"), "seen.firstChild.data = on ? 'nees' : 'seen'"),
+    "its own colour": page(UP % ("", "width:90px"), "seen.style.color = on ? 'red' : 'blue'"),
+}  # fmt: skip
+
+#: What is told of a personal element, but for how it came about.
+FACTS = ("ink", "path", "marks", "still", "tossed", "look")
+
+
+def told(page: Page, *, remembered: bool) -> list[list[object]]:
+    """What is said of `#seen` at each frame; remembered from frame to frame, or worked out at each."""
+    page.evaluate(f"__framepress.setLayers(['{place_of(page, '#seen')}'])")
+    page.evaluate('__framepress.showLayer("personal", true)')
+    found = []
+    for index in FRAMES:
+        if not remembered:
+            page.evaluate('__framepress.showLayer("personal", true)')
+        page.seek(index, FPS)
+        assert page.layer_state is not None
+        found.append([page.layer_state["personal"][0][name] for name in FACTS])
+    return found
+
+
+@pytest.mark.parametrize("change", TOLD)
+def test_what_is_remembered_of_an_element_is_what_would_be_worked_out(stage: Stage, change: str) -> None:
+    def of_a_new_page(*, remembered: bool) -> list[list[object]]:
+        renderer = stage.renderer(TOLD[change])
+        renderer.open(stage.variant(renderer))
+        with renderer.warm.guard() as page:
+            return told(page, remembered=remembered)
+
+    worked_out = of_a_new_page(remembered=False)
+    assert any(one != worked_out[0] for one in worked_out), "nothing changed, so nothing could go wrong"
+    assert of_a_new_page(remembered=True) == worked_out
 
 
 def rests(page: Page, *, kept: bool) -> list[int]:

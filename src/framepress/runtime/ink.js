@@ -234,7 +234,10 @@ function isEmpty(box) {
 }
 
 // The list of boxes takes four times as long as the one around them.
-function hasBox(element) {
-  const box = element.getBoundingClientRect();
+function isBoxed(element, box) {
   return box.width > 0 || box.height > 0 || element.getClientRects().length > 0;
+}
+
+function hasBox(element) {
+  return isBoxed(element, element.getBoundingClientRect());
 }

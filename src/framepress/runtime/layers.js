@@ -10,7 +10,10 @@ const ASIDE = "data-fp-aside";
 
 // `watched`: each seek says how the personal elements look and where they paint, which takes a while.
 // `only`: of the personal elements, by index, those that are shown; null: all.
-const layers = { personal: [], shown: "", watched: false, only: null, hashes: [], sheet: null };
+// `seen`: what was said last of each personal element, and of what; `around`: of the elements around them.
+const layers = {
+  personal: [], shown: "", watched: false, only: null, hashes: [], sheet: null, seen: [], around: new WeakMap(),
+};
 
 // Definitions paint nothing themselves, and a clip on a `clipPath` would cut what refers to it.
 const DEFINITIONS = "defs, clipPath, mask, pattern, linearGradient, radialGradient, filter, marker, symbol, script, style";
@@ -37,7 +40,9 @@ function layerSheet() {
 
 // Say which elements are personal; by place, since a script may build them anew.
 function setLayers(personal) {
-  Object.assign(layers, { personal, shown: "", only: null, hashes: personal.map(() => -1) });
+  Object.assign(layers, {
+    personal, shown: "", only: null, hashes: personal.map(() => -1), seen: personal.map(() => null), around: new WeakMap(),
+  });
   layers.sheet ??= layerSheet();
   for (const mark of [PERSONAL, PATH, ASIDE]) {
     for (const element of document.querySelectorAll(`[${mark}]`)) element.removeAttribute(mark);
@@ -86,43 +91,64 @@ function personalState({ targets, changed }) {
   return layers.personal.map((place, index) => {
     const root = elementAt(place);
     if (!root || !hasBox(root)) {
-      wipes[index] = null;
+      wipes[index] = layers.seen[index] = null;
       return remember(index, 0, false, { ink: null, path: 0, marks: 0, wipe: null, still: null, tossed: false, moment: 0 });
     }
-    const seen = lookInto(root, place);
+    const before = layers.seen[index];
+    const seen = lookInto(root, place, before?.seen);
+    const path = pathTo(root, around);
     const touches = touchesOf(root, targets);
     const opaque = isOpaque(root);
     const touchedNow = opaque || touches === null || touches.length > 0;
-    const moved = !opaque && touches?.every((target) => target === root && !changed.has(target));
-    const { left, strip } = wipeOf(index, root, seen, moved, upright);
-    const shown = seen.ink && intersected(left, seen.ink);
-    const ink = shown && isEmpty(shown) ? null : shown;
-    const still = opaque ? null : stillOf(root, seen, clips);
-    const { look, marks, tossed } = seen;
-    const state = remember(index, look, touchedNow, { ink, path: pathLook(root, around), marks, wipe: strip, still, tossed });
-    state.moment = state.changed && !opaque ? momentOf(root, marks) : 0;
+    const asBefore = before?.seen === seen && isSame(path, before.path);
+    let told = asBefore ? { ...before.told, wipe: null } : null;
+    if (!told) {
+      const moved = !opaque && touches?.every((target) => target === root && !changed.has(target));
+      const { left, strip } = wipeOf(index, root, seen, moved, upright);
+      const shown = seen.ink && intersected(left, seen.ink);
+      const ink = shown && isEmpty(shown) ? null : shown;
+      const still = opaque ? null : stillOf(root, seen, clips);
+      told = { ink, path: pathLook(path), marks: seen.marks, wipe: strip, still };
+    }
+    layers.seen[index] = { seen, path, told };
+    const state = remember(index, seen.look, touchedNow, { ...told, tossed: isTossed(seen) });
+    state.moment = state.changed && !opaque ? momentOf(root, seen.marks) : 0;
     return state;
   });
 }
 
-// A root and all in it: `look`, as one number; `own`, the look of the root; `looks`, of all, the root's first.
-function lookInto(root, place) {
-  const state = { a: 1, b: 2 };
-  const seen = { ink: null, marks: 0, own: null, looks: [], tossed: false };
-  const blurs = new Map();
+// A root and all in it: `look`, as one number; `own`, the look of the root; `looks`, of all, the root's first. `before`: what
+// was said of it last, which is said again if all of it looks the same.
+function lookInto(root, place, before) {
+  const elements = [];
+  const looks = [];
   const found = [];
   walkElements(root, place, found);
   for (const [element] of found) {
-    if (!hasBox(element)) continue;
-    const look = lookOf(element, true);
-    seen.own ??= look;
-    seen.looks.push(look);
-    hashInto(state, String(look.hash));
-    seen.ink = joined(seen.ink, inkOf(element, look, blurs));
-    seen.marks |= look.known?.marks ?? 0;
-    seen.tossed ||= look.drawn?.softness > 0 && isTransformedInline(element);
+    const box = element.getBoundingClientRect();
+    if (!isBoxed(element, box)) continue;
+    elements.push(element);
+    looks.push(lookOf(element, true, box));
   }
-  return { ...seen, look: hashNumber(state) };
+  if (before && isSame(looks, before.looks)) return before;
+  const state = { a: 1, b: 2 };
+  const blurs = new Map();
+  let ink = null;
+  let marks = 0;
+  looks.forEach((look, index) => {
+    hashInto(state, String(look.hash));
+    ink = joined(ink, inkOf(elements[index], look, blurs));
+    marks |= look.known?.marks ?? 0;
+  });
+  return { look: hashNumber(state), own: looks[0] ?? null, looks, elements, ink, marks };
+}
+
+function isSame(some, others) {
+  return some.length === others.length && some.every((one, index) => one === others[index]);
+}
+
+function isTossed({ elements, looks }) {
+  return looks.some(({ drawn }, index) => drawn?.softness > 0 && isTransformedInline(elements[index]));
 }
 
 function isTransformedInline(element) {
@@ -142,22 +168,35 @@ function remember(index, look, touchedNow, told) {
   return { changed: changed || (touchedNow && look !== 0), look, ...told };
 }
 
-// The ancestors of what is personal in one number: they may clip it, and hand properties down that no look names.
-// `around`: those that were looked at already.
-function pathLook(root, around) {
-  const state = { a: 5, b: 6 };
+// The ancestors of what is personal: they may clip it, and hand properties down that no look names. Of one that looks and is
+// written as before, what was said then. `around`: those that were looked at already.
+function pathTo(root, around) {
+  const path = [];
   for (let element = root.parentElement; element; element = element.parentElement) {
     if (!around.has(element)) around.set(element, lookAround(element));
-    hashInto(state, around.get(element));
+    path.push(around.get(element));
   }
-  return hashNumber(state);
+  return path;
 }
 
 function lookAround(element) {
+  const look = lookOf(element, true);
+  const style = element.getAttribute("style");
+  const before = layers.around.get(element);
+  if (before && before.look === look && before.style === style) return before;
   const bare = element.cloneNode(false);
   // Our own marks stand in the order in which they were set.
   for (const mark of [PERSONAL, PATH, ASIDE, "data-fp-layer"]) bare.removeAttribute(mark);
-  return `${bare.outerHTML} ${lookOf(element, true).hash}`;
+  const now = { look, style, text: `${bare.outerHTML} ${look.hash}` };
+  layers.around.set(element, now);
+  return now;
+}
+
+// A path in one number.
+function pathLook(path) {
+  const state = { a: 5, b: 6 };
+  for (const { text } of path) hashInto(state, text);
+  return hashNumber(state);
 }
 
 // What the personal layer is painted with beside its looks, as numbers: the markup of each element; the rules of all
@@ -195,7 +234,8 @@ function restLook(styled) {
   walkRest(document.documentElement, found);
   const bare = layers.shown === "personal" ? PATH : "data-fp-none";
   for (const element of found) {
-    if (hasBox(element)) hashInto(state, String(lookOf(element, styled && !element.hasAttribute(bare)).hash));
+    const box = element.getBoundingClientRect();
+    if (isBoxed(element, box)) hashInto(state, String(lookOf(element, styled && !element.hasAttribute(bare), box).hash));
   }
   return hashNumber(state);
 }

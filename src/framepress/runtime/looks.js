@@ -93,26 +93,41 @@ function contentInto(state, element) {
   if ("value" in element && typeof element.value === "string") hashInto(state, element.value);
 }
 
+// Whether markup and style say all of what an element shows.
+function isSteady(element) {
+  return element.tagName !== "IMG" && element.tagName !== "CANVAS" && !("value" in element);
+}
+
 // The box and the text of an element, relative to the page; null if it has none. The style is looked at only if
-// `styled`: it takes most of the time.
-function lookOf(element, styled) {
-  const { text, tag, written } = markupOf(element);
-  const box = element.getBoundingClientRect();
-  const boxText = `${box.x},${box.y},${box.width},${box.height}`;
+// `styled`: it takes most of the time. Of an element that looks as it did when this was last asked, what was given then.
+function lookOf(element, styled, box = element.getBoundingClientRect()) {
+  const markup = markupOf(element);
   const style = getComputedStyle(element);
   const hidden = style.visibility !== "visible";
+  const last = kept.can ? kept.looks[Number(styled)].get(element) : undefined;
+  const same = last && last.markup === markup && last.hidden === hidden && isSameBox(last.box, box);
+  const boxText = same ? last.boxText : `${box.x},${box.y},${box.width},${box.height}`;
+  const known = styled && !hidden ? styleOf(element, style, boxText, markup.text !== "") : null;
+  if (same && last.known === known && last.styleHash === known?.hash) return last;
+  const look = freshLook(element, { box, boxText, style, hidden, markup, known });
+  if (kept.can && isSteady(element)) kept.looks[Number(styled)].set(element, look);
+  return look;
+}
+
+function freshLook(element, { box, boxText, style, hidden, markup, known }) {
+  const { text, tag, written } = markup;
   const state = { ...(hidden ? tag : written) };
-  let known = null;
   if (hidden) hashInto(state, "hidden");
   else contentInto(state, element);
   const content = hashNumber(state);
   hashInto(state, boxText);
   const unstyled = hashNumber(state);
-  if (styled && !hidden) {
-    known = styleOf(element, style, boxText, text !== "");
-    hashInto(state, String(known.hash));
-  }
-  return { hash: hashNumber(state), content, unstyled, box, style, text, hidden, known };
+  if (known) hashInto(state, String(known.hash));
+  return { hash: hashNumber(state), content, unstyled, box, boxText, style, text, hidden, markup, known, styleHash: known?.hash };
+}
+
+function isSameBox(one, other) {
+  return one.x === other.x && one.y === other.y && one.width === other.width && one.height === other.height;
 }
 
 // Ancestors with one of these paint what is in them as a whole: two halves of it do not add up.
@@ -139,10 +154,11 @@ function looks() {
   const marks = [];
   const blurs = new Map();
   for (const [element, place] of allElements()) {
-    const boxed = hasBox(element);
+    const box = element.getBoundingClientRect();
+    const boxed = isBoxed(element, box);
     const contents = !boxed && getComputedStyle(element).display === "contents";
     if (!boxed && !contents) continue;
-    const look = lookOf(element, true);
+    const look = lookOf(element, true, box);
     places.push(place);
     hashes.push(look.hash);
     ink.push(boxed ? inkOf(element, look, blurs) : null);

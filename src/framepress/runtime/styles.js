@@ -92,10 +92,10 @@ function hashOfStyle(element, style, hasText) {
 // ---- kept ---------------------------------------------------------------------------------------
 
 // `sheets`: the style sheets that `can` was decided by, as one text. `numbers`: names them in it. `moves`: of effects,
-// whether they change no more than `MOVES`.
+// whether they change no more than `MOVES`. `looks`: those without and with styles that were last worked out (`looks.js`).
 const kept = {
   on: false, can: false, edited: false, styles: new WeakMap(), markup: new WeakMap(), sheets: null, numbers: new WeakMap(), count: 0,
-  moves: new WeakMap(),
+  moves: new WeakMap(), looks: [],
 };
 
 // An own style that depends on what moves around the element, or on the size of a box around it.
@@ -103,7 +103,9 @@ const UNSTEADY = /inherit|\dcq/;
 
 // From now on `refreshStyles` is called before looks are asked for, or not any more.
 function keepStyles(on) {
-  Object.assign(kept, { on, can: false, styles: new WeakMap(), markup: new WeakMap(), sheets: null });
+  Object.assign(kept, {
+    on, can: false, styles: new WeakMap(), markup: new WeakMap(), looks: [new WeakMap(), new WeakMap()], sheets: null,
+  });
 }
 
 const UNCLIPPED = MOVES.filter((name) => name !== "clip-path");
