@@ -157,6 +157,14 @@ CHANGES = {
         "<svg width=40 height=20><rect id=seen width=40 height=20 /></svg>",
         "",
     ),
+    "a part that follows its text": page(
+        '<div id=seen style="position:relative;width:90px;height:20px">seen</div>',
+        "seen.firstChild.data = on ? 'nees nees' : 'seen'",
+        "#seen::after {content: 'x'; position: absolute}",
+    ),
+    "the text of its own sheet": page(
+        f"<style id=rules>#seen {{color: blue}}</style>{SEEN}", "rules.firstChild.data = on ? '#seen {color: red}' : '#seen {color: blue}'"
+    ),
     "what is around a personal element is hidden": page(
         SEEN.replace("style=", "style=visibility:visible;"), "document.querySelector('#name').parentElement.style.visibility = on ? 'hidden' : ''"
     ),

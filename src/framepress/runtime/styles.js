@@ -150,7 +150,7 @@ const TIMING = new Set(["offset", "computedOffset", "easing", "composite"]);
 const MOVES_NAMES = new Set(MOVES.map((name) => name.replace("-p", "P")));
 
 // Forget the styles that may be others than at the frame before. Arguments: as `takeTargets` gives them.
-function refreshStyles({ targets, changed, wide }) {
+function refreshStyles({ targets, changed, styled, wide }) {
   if (!kept.on) return;
   const sheets = sheetsText();
   if (sheets !== kept.sheets || targets === null) {
@@ -161,7 +161,10 @@ function refreshStyles({ targets, changed, wide }) {
   } else if (wide || shadowRoots.size > 0) {
     Object.assign(kept, { styles: new WeakMap(), markup: new WeakMap() });
   } else {
-    for (const target of changed) forgetBelow(target);
+    for (const target of changed) {
+      if (styled.has(target) || dependsOnText(target)) forgetBelow(target);
+      else kept.markup.delete(target);
+    }
     for (const target of targets) {
       const known = kept.styles.get(target);
       if (known) known.moved = true;
@@ -169,8 +172,12 @@ function refreshStyles({ targets, changed, wide }) {
   }
 }
 
+// Such an element has the direction of the text in it; and a part that follows the text stands where that ends.
+function dependsOnText(target) {
+  return target.closest("[dir=auto]") !== null || kept.styles.get(target)?.still.parts === true;
+}
+
 function forgetBelow(target) {
-  // The direction of such an element is that of the text in it.
   const from = target.closest("[dir=auto]") ?? target;
   for (const element of [from, ...from.querySelectorAll("*")]) {
     kept.styles.delete(element);

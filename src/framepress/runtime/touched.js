@@ -7,17 +7,26 @@
 
 //
 // What was touched is remembered too, for layers (`layers.js`): `targets` holds the elements, `changed` those of
-// them of which more was touched than `MOVES`; `all` is true if something was touched that belongs to no element.
+// them of which more was touched than `MOVES`, `styled` those of which more was than texts; `all` is true if something was
+// touched that belongs to no element.
 
-const touched = { now: true, all: true, wide: false, targets: new Set(), changed: new Set(), observer: null };
+const touched = {
+  now: true, all: true, wide: false, targets: new Set(), changed: new Set(), styled: new Set(), observer: null,
+};
 
 // Properties that animations change most, and of which an element's contents get nothing of their own style.
 const MOVES = ["opacity", "transform", "translate", "rotate", "scale", "clip-path"];
 
 // `wide`: elements that are neither `target` nor in it may be styled otherwise now.
 function touch(target, wide = false) {
-  move(target);
+  write(target);
   touched.wide ||= wide;
+  if (target) touched.styled.add(target);
+}
+
+// No more of an element was touched than texts in it.
+function write(target) {
+  move(target);
   if (target) touched.changed.add(target);
 }
 
@@ -67,7 +76,8 @@ function noteMutations(records) {
   for (const record of records) {
     if (!isReal(record)) continue;
     if (isMove(record)) move(record.target);
-    else touch(elementOf(record.target), isWide(record));
+    else if (isText(record)) write(elementOf(record.target));
+    else touch(elementOf(record.target), record.type !== "attributes" || record.attributeName !== "style");
   }
 }
 
@@ -81,12 +91,11 @@ function isMove(record) {
   return after === before && !UNSTEADY.test(now);
 }
 
-// Whether a rule may ask for what has changed. Texts and an element's own styles are told from all else because they
-// are what scripts change in every frame; see `styles.js`.
-function isWide(record) {
-  if (record.type === "characterData") return false;
-  if (record.type === "attributes") return record.attributeName !== "style";
-  return [...record.addedNodes, ...record.removedNodes].some((node) => node.nodeType !== 3);
+// Whether only texts have changed. They and an element's own styles are told from all else because they are what scripts
+// change in every frame, and rules seldom ask for them; see `styles.js`.
+function isText(record) {
+  return record.type === "characterData"
+    || (record.type === "childList" && [...record.addedNodes, ...record.removedNodes].every((node) => node.nodeType === 3));
 }
 
 // The element that a change of a node shows in; null: the document itself.
@@ -113,8 +122,8 @@ function takeTouched() {
 
 // What was touched since the last call of this function: `targets` is null if something was that belongs to no element.
 function takeTargets() {
-  const { changed, wide } = touched;
-  const taken = { targets: touched.all ? null : touched.targets, changed, wide };
-  Object.assign(touched, { all: false, wide: false, targets: new Set(), changed: new Set() });
+  const { changed, styled, wide } = touched;
+  const taken = { targets: touched.all ? null : touched.targets, changed, styled, wide };
+  Object.assign(touched, { all: false, wide: false, targets: new Set(), changed: new Set(), styled: new Set() });
   return taken;
 }
