@@ -43,19 +43,16 @@ def look_at_rest(
     page.evaluate(f"__framepress.setLayers({json.dumps(list(personal))})")
     page.evaluate('__framepress.showLayer("rest")')
     size = page.look_at(None, scale=CHECK_SCALE)
-    found = []
+    found: list[tuple[bytes, int]] = []
     wanted = set(frames)
-    settled = False
     # A stateful page passes through every frame on its way.
     for index in range(max(frames) + 1) if page.stateful else sorted(wanted | {0}):
         page.seek(index, fps)
         if index in wanted:
             look = int(page.evaluate("__framepress.restLook(true)"))
-            if not settled:
-                # The view was moved: tiles of the first picture may not be there yet.
-                picture_that_stays(page, index, size)
-                settled = True
-            found.append((page.picture(index, size), look))
+            # The view was moved: tiles of the first picture may not be there yet.
+            picture = page.picture(index, size) if found else picture_that_stays(page, index, size)
+            found.append((picture, look))
     return found
 
 
