@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -162,6 +163,12 @@ CHANGES = {
         "seen.firstChild.data = on ? 'nees nees' : 'seen'",
         "#seen::after {content: 'x'; position: absolute}",
     ),
+    "the direction of a text that is apart": page("<bdi id=seen>12</bdi>", "seen.firstChild.data = on ? 'שלום' : 'x'"),
+    "a part in shares of a box that grows with its text": page(
+        '<div id=up style="display:inline-block;position:relative">9<div id=seen style="width:20px;height:20px"></div></div>',
+        "up.firstChild.data = on ? '99 999 999' : '9'",
+        "#seen::after {content: ''; position: absolute; left: 0; bottom: 0; width: 100%; height: 2px}",
+    ),
     "the text of its own sheet": page(
         f"<style id=rules>#seen {{color: blue}}</style>{SEEN}", "rules.firstChild.data = on ? '#seen {color: red}' : '#seen {color: blue}'"
     ),
@@ -176,7 +183,7 @@ CHANGES = {
 
 
 #: The same of what is said of `#seen` itself, and of what is around it.
-UP = "<section id=up style='%s'><div id=seen style='position:absolute;%s'>seen</div></section>"
+UP = "<section id=up style='%s'><div id=seen style='position:absolute;left:20px;%s'>seen</div></section>"
 TOLD = {
     "a text that is shifted in the same box": page(
         '<div id=seen style="width:200px;height:20px"><i id=near style="display:inline-block;width:9px;height:9px"></i>seen</div>',
@@ -189,6 +196,30 @@ TOLD = {
     "an attribute around it": page(UP % ("", ""), "up.setAttribute('title', on ? 'a' : 'b')"),
     "a script begins to shift what is scaled": page(
         UP % ("", ""), "up.style.transform = on ? 'translateX(0px)' : ''", "#up {transform: translateX(0)} #seen {scale: 1.5}"
+    ),
+    "a script begins to shift it and it is scaled": page(
+        UP % ("", ""), "seen.style.opacity = '1'; seen.style.transform = on ? 'translateX(0px)' : ''", "#seen {scale: 1.5; transform: translateX(0)}"
+    ),
+    "something in it moves": page(
+        "<div id=seen style='width:300px'><i id=near style='display:inline-block;animation:m 0.6s linear both'>9</i></div>",
+        "", "@keyframes m {to {transform: translateX(200px)}}",
+    ),
+    "what is around it is turned over": page(
+        "<section id=up style='width:400px'><p id=seen style='width:400px'>Anna</p></section>",
+        "up.style.transform = on ? 'scaleX(-1)' : ''",
+    ),
+    "the stage of a label without a size": page(
+        "<section id=up style='transform-origin:0 0'><div id=seen style='position:absolute;left:0;top:0;width:0;height:0;"
+        "display:flex;justify-content:center;white-space:nowrap'>Anna</div></section>",
+        "up.style.transform = on ? 'scale(2)' : ''",
+    ),
+    "a text in an element without a box": page(
+        "<div id=seen style='width:400px'><span id=near style='display:contents'>9</span> orders</div>",
+        "near.firstChild.data = on ? '99 999 999' : '9'",
+    ),
+    "a clip of what is around it and hidden": page(
+        UP % ("position:relative;height:90px;visibility:hidden;animation:c 0.6s linear both", "visibility:visible;top:9px;height:60px"),
+        "", "@keyframes c {from {clip-path: none} 50% {clip-path: none} to {clip-path: inset(80px)}}",
     ),
     "another element in its place": page(
         UP % ("", ""), "if (on && !window.did) { did = seen.cloneNode(true); did.textContent = 'nees'; seen.replaceWith(did); }"
@@ -233,6 +264,32 @@ def test_what_is_remembered_of_an_element_is_what_would_be_worked_out(stage: Sta
     worked_out = of_a_new_page(remembered=False)
     assert any(one != worked_out[0] for one in worked_out), "nothing changed, so nothing could go wrong"
     assert of_a_new_page(remembered=True) == worked_out
+
+
+def test_a_font_that_comes_late_draws_the_text_elsewhere_in_the_same_box(stage: Stage) -> None:
+    font = Path(__file__).parents[1] / "src" / "framepress" / "fonts" / "NotoSansMono-Bold.ttf"
+    (stage.folder / font.name).write_bytes(font.read_bytes())
+    style = "#seen {font: 40px/40px Late, serif; width: 500px}"
+    renderer = stage.renderer(page(SEEN.replace("style=", "data-was="), "", style))
+    renderer.open(stage.variant(renderer))
+    with renderer.warm.guard() as open_page:
+        place = place_of(open_page, "#seen")
+
+        def ink() -> object:
+            return open_page.evaluate("__framepress.settled()")["layers"]["personal"][0]["ink"]
+
+        def watch() -> None:
+            open_page.evaluate(f"__framepress.setLayers(['{place}'])")
+            open_page.evaluate('__framepress.showLayer("personal", true)')
+
+        watch()
+        open_page.seek(0, FPS)
+        early = ink()
+        load = f"new FontFace('Late', 'url({font.name})')"
+        open_page.evaluate(f"(async () => document.fonts.add(await {load}.load()))()")
+        late = ink()
+        watch()
+        assert late == ink() != early
 
 
 def rests(page: Page, *, kept: bool) -> list[int]:

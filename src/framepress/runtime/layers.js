@@ -10,9 +10,9 @@ const ASIDE = "data-fp-aside";
 
 // `watched`: each seek says how the personal elements look and where they paint, which takes a while.
 // `only`: of the personal elements, by index, those that are shown; null: all.
-// `seen`: what was said last of each personal element, and of what; `around`: of the elements around them.
+// `seen`: what was said last of each personal element, and of what, with so many `fonts`; `around`: of the elements around them.
 const layers = {
-  personal: [], shown: "", watched: false, only: null, hashes: [], sheet: null, seen: [], around: new WeakMap(),
+  personal: [], shown: "", watched: false, only: null, hashes: [], sheet: null, seen: [], fonts: 0, around: new WeakMap(),
 };
 
 // Definitions paint nothing themselves, and a clip on a `clipPath` would cut what refers to it.
@@ -95,13 +95,14 @@ function personalState({ targets, changed }) {
       return remember(index, 0, false, { ink: null, path: 0, marks: 0, wipe: null, still: null, tossed: false, moment: 0 });
     }
     const before = layers.seen[index];
-    const seen = lookInto(root, place, before?.seen);
     const path = pathTo(root, around);
     const touches = touchesOf(root, targets);
+    // Where lines of text are and how large an element is drawn, what is around it decides too, and what in it has no box.
+    const steady = before && isSame(path, before.path) && touches !== null && !touches.some((target) => changed.has(target));
+    const seen = lookInto(root, place, steady ? before.seen : null);
     const opaque = isOpaque(root);
     const touchedNow = opaque || touches === null || touches.length > 0;
-    const asBefore = before?.seen === seen && isSame(path, before.path);
-    let told = asBefore ? { ...before.told, wipe: null } : null;
+    let told = before?.seen === seen ? { ...before.told, wipe: null } : null;
     if (!told) {
       const moved = !opaque && touches?.every((target) => target === root && !changed.has(target));
       const { left, strip } = wipeOf(index, root, seen, moved, upright);
@@ -168,8 +169,9 @@ function remember(index, look, touchedNow, told) {
   return { changed: changed || (touchedNow && look !== 0), look, ...told };
 }
 
-// The ancestors of what is personal: they may clip it, and hand properties down that no look names. Of one that looks and is
-// written as before, what was said then. `around`: those that were looked at already.
+// The ancestors of what is personal: they may clip it, and hand properties down that no look names. Of one that looks as before
+// and has the style attribute that it had, what was said then: with any other attribute its look is another object, and the style
+// of a hidden one is in no look. `around`: those that were looked at already.
 function pathTo(root, around) {
   const path = [];
   for (let element = root.parentElement; element; element = element.parentElement) {
@@ -183,7 +185,7 @@ function lookAround(element) {
   const look = lookOf(element, true);
   const style = element.getAttribute("style");
   const before = layers.around.get(element);
-  if (before && before.look === look && before.style === style) return before;
+  if (before && before.look === look && before.style === style && !look.hidden) return before;
   const bare = element.cloneNode(false);
   // Our own marks stand in the order in which they were set.
   for (const mark of [PERSONAL, PATH, ASIDE, "data-fp-layer"]) bare.removeAttribute(mark);
@@ -248,6 +250,13 @@ function walkRest(element, into) {
   }
 }
 
+// A font that has come draws texts elsewhere in the same boxes.
+function noteFonts() {
+  const fonts = fontsThere();
+  if (fonts !== layers.fonts) layers.seen.fill(null);
+  layers.fonts = fonts;
+}
+
 // The state of the layers after a seek; null: there are none.
 function layerState() {
   // Nobody watches, unless `looks` is going to ask.
@@ -258,6 +267,7 @@ function layerState() {
   if (!layers.watched) return null;
   refreshStyles(touches);
   noteMoment(touches);
+  noteFonts();
   // With styles: what a script does to one frame of one row must show, and boxes do not say a colour.
   return { personal: personalState(touches), rest: restLook(true) };
 }

@@ -95,11 +95,11 @@ function contentInto(state, element) {
 
 // Whether markup and style say all of what an element shows.
 function isSteady(element) {
-  return element.tagName !== "IMG" && element.tagName !== "CANVAS" && !("value" in element);
+  return element.tagName !== "IMG" && element.tagName !== "CANVAS" && typeof element.value !== "string";
 }
 
-// The box and the text of an element, relative to the page; null if it has none. The style is looked at only if
-// `styled`: it takes most of the time. Of an element that looks as it did when this was last asked, what was given then.
+// The box and the text of an element, relative to the page. The style is looked at only if `styled`: it takes most of the
+// time. Of an element that looks as it did when this was last asked, what was given then.
 function lookOf(element, styled, box = element.getBoundingClientRect()) {
   const markup = markupOf(element);
   const style = getComputedStyle(element);

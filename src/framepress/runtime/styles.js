@@ -1,9 +1,9 @@
 // How elements are styled, as numbers; kept from frame to frame for as long as nothing touches what decides them.
 //
 // Reading some hundred properties of an element takes most of the time of telling how a page looks: 1.2 s for 180
-// frames of 45 elements. A style is read anew if the element or one around it was touched (`touched.js`), and
-// all are if anything else was that a rule may ask for: an attribute, an element that comes or goes, a style sheet.
-// Where a page can change a style without any of that (rules edited in place, a rule that asks for a state which a
+// frames of 45 elements. A style is read anew if more than texts of the element or of one around it was touched
+// (`touched.js`), and all are if anything else was that a rule may ask for: an attribute, an element that comes or goes, a
+// style sheet. Where a page can change a style without any of that (rules edited in place, a rule that asks for a state which a
 // script can set), nothing is kept. Of an element that was only moved, or whose box is another, `MOVES` is read anew.
 
 // Properties that an element without text, borders and shapes of its own does not show.
@@ -162,7 +162,7 @@ function refreshStyles({ targets, changed, styled, wide }) {
     Object.assign(kept, { styles: new WeakMap(), markup: new WeakMap() });
   } else {
     for (const target of changed) {
-      if (styled.has(target) || dependsOnText(target)) forgetBelow(target);
+      if (styled.has(target) || restylesByText(target)) forgetBelow(target);
       else kept.markup.delete(target);
     }
     for (const target of targets) {
@@ -172,13 +172,16 @@ function refreshStyles({ targets, changed, styled, wide }) {
   }
 }
 
-// Such an element has the direction of the text in it; and a part that follows the text stands where that ends.
-function dependsOnText(target) {
-  return target.closest("[dir=auto]") !== null || kept.styles.get(target)?.still.parts === true;
+const OWN_DIRECTION = "[dir=auto], bdi:not([dir])";
+
+// Whether the text of an element decides how it or what is in it is styled: its direction, where a part follows it, of what size
+// that is in shares of the box around.
+function restylesByText(target) {
+  return target.firstElementChild !== null || target.closest(OWN_DIRECTION) !== null || kept.styles.get(target)?.still.parts === true;
 }
 
 function forgetBelow(target) {
-  const from = target.closest("[dir=auto]") ?? target;
+  const from = target.closest(OWN_DIRECTION) ?? target;
   for (const element of [from, ...from.querySelectorAll("*")]) {
     kept.styles.delete(element);
     kept.markup.delete(element);
