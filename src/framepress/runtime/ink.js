@@ -234,10 +234,6 @@ function isEmpty(box) {
 }
 
 // The list of boxes takes four times as long as the one around them.
-function isBoxed(element, box) {
+function hasBox(element, box = element.getBoundingClientRect()) {
   return box.width > 0 || box.height > 0 || element.getClientRects().length > 0;
-}
-
-function hasBox(element) {
-  return isBoxed(element, element.getBoundingClientRect());
 }

@@ -127,7 +127,7 @@ function lookInto(root, place, before) {
   walkElements(root, place, found);
   for (const [element] of found) {
     const box = element.getBoundingClientRect();
-    if (!isBoxed(element, box)) continue;
+    if (!hasBox(element, box)) continue;
     elements.push(element);
     looks.push(lookOf(element, true, box));
   }
@@ -141,7 +141,7 @@ function lookInto(root, place, before) {
     ink = joined(ink, inkOf(elements[index], look, blurs));
     marks |= look.known?.marks ?? 0;
   });
-  return { look: hashNumber(state), own: looks[0] ?? null, looks, elements, ink, marks };
+  return { look: hashNumber(state), own: looks[0], looks, elements, ink, marks };
 }
 
 function isSame(some, others) {
@@ -237,7 +237,7 @@ function restLook(styled) {
   const bare = layers.shown === "personal" ? PATH : "data-fp-none";
   for (const element of found) {
     const box = element.getBoundingClientRect();
-    if (isBoxed(element, box)) hashInto(state, String(lookOf(element, styled && !element.hasAttribute(bare), box).hash));
+    if (hasBox(element, box)) hashInto(state, String(lookOf(element, styled && !element.hasAttribute(bare), box).hash));
   }
   return hashNumber(state);
 }

@@ -80,22 +80,20 @@ function markupOf(element) {
   return markup;
 }
 
-// A canvas is compared by its pixels, where it lets itself be read.
-function contentInto(state, element) {
-  if (element.tagName === "IMG") hashInto(state, `${element.naturalWidth}x${element.naturalHeight}`);
+// What an element shows that neither its markup nor its style says. A canvas is compared by its pixels, where it lets itself be
+// read.
+function contentOf(element) {
+  const content = [];
+  if (element.tagName === "IMG") content.push(`${element.naturalWidth}x${element.naturalHeight}`);
   if (element.tagName === "CANVAS") {
     try {
-      hashInto(state, element.toDataURL());
+      content.push(element.toDataURL());
     } catch {
-      hashInto(state, "sealed");
+      content.push("sealed");
     }
   }
-  if ("value" in element && typeof element.value === "string") hashInto(state, element.value);
-}
-
-// Whether markup and style say all of what an element shows.
-function isSteady(element) {
-  return element.tagName !== "IMG" && element.tagName !== "CANVAS" && typeof element.value !== "string";
+  if (typeof element.value === "string") content.push(element.value);
+  return content;
 }
 
 // The box and the text of an element, relative to the page. The style is looked at only if `styled`: it takes most of the
@@ -110,20 +108,21 @@ function lookOf(element, styled, box = element.getBoundingClientRect()) {
   const known = styled && !hidden ? styleOf(element, style, boxText, markup.text !== "") : null;
   if (same && last.known === known && last.styleHash === known?.hash) return last;
   const look = freshLook(element, { box, boxText, style, hidden, markup, known });
-  if (kept.can && isSteady(element)) kept.looks[Number(styled)].set(element, look);
+  if (kept.can && look.steady) kept.looks[Number(styled)].set(element, look);
   return look;
 }
 
 function freshLook(element, { box, boxText, style, hidden, markup, known }) {
   const { text, tag, written } = markup;
   const state = { ...(hidden ? tag : written) };
-  if (hidden) hashInto(state, "hidden");
-  else contentInto(state, element);
+  const more = hidden ? ["hidden"] : contentOf(element);
+  for (const one of more) hashInto(state, one);
   const content = hashNumber(state);
   hashInto(state, boxText);
   const unstyled = hashNumber(state);
   if (known) hashInto(state, String(known.hash));
-  return { hash: hashNumber(state), content, unstyled, box, boxText, style, text, hidden, markup, known, styleHash: known?.hash };
+  const steady = hidden || more.length === 0;
+  return { hash: hashNumber(state), content, unstyled, box, boxText, style, text, hidden, steady, markup, known, styleHash: known?.hash };
 }
 
 function isSameBox(one, other) {
@@ -155,7 +154,7 @@ function looks() {
   const blurs = new Map();
   for (const [element, place] of allElements()) {
     const box = element.getBoundingClientRect();
-    const boxed = isBoxed(element, box);
+    const boxed = hasBox(element, box);
     const contents = !boxed && getComputedStyle(element).display === "contents";
     if (!boxed && !contents) continue;
     const look = lookOf(element, true, box);

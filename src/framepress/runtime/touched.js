@@ -77,7 +77,7 @@ function noteMutations(records) {
     if (!isReal(record)) continue;
     if (isMove(record)) move(record.target);
     else if (isText(record)) write(elementOf(record.target));
-    else touch(elementOf(record.target), record.type !== "attributes" || record.attributeName !== "style");
+    else touch(elementOf(record.target), record.attributeName !== "style");
   }
 }
 
