@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
 from framepress import layer_captures, stills
 from framepress.layered import LayerFrame, PersonalLayer
 from framepress.page import Page
-from framepress.stills import Shift, Still, runs, shifted
+from framepress.pictures import PictureReader, encode_png
+from framepress.stills import Shift, Still, holds, runs, shifted
 from on_grey import pictures
 from stage import Stage, place_of, root
 
@@ -244,3 +246,24 @@ def test_opacity_is_of_alpha_alone() -> None:
     found = shifted(pixels, Shift(0, 0, 0.5))
     assert set(found[..., 3].flat) == {100} and set(found[..., :3].flat) == {200}
     assert not shifted(pixels, Shift(0, 0, 0.0))[..., 3].any()
+
+
+@pytest.mark.parametrize(
+    ("pixel", "bears_out"),
+    [
+        ((200, 100, 50, 128), True),
+        ((200, 100, 50, 133), False),  # by its coverage: 5
+        ((0, 0, 0, 0), False),
+        ((207, 100, 50, 128), True),  # by its colour, of which half is seen: 3.5
+        ((209, 100, 50, 128), False),  # 4.5
+        ((200, 109, 50, 128), False),
+        ((200, 100, 59, 128), False),
+    ],
+)
+def test_what_bears_a_picture_out(pixel: tuple[int, int, int, int], bears_out: bool) -> None:
+    reader = PictureReader(*SIZE)
+    made = np.full((6, 8, 4), (200, 100, 50, 128), np.uint8)
+    captured = made.copy()
+    captured[3, 5] = pixel
+    pngs = [encode_png(av.VideoFrame.from_ndarray(pixels, "rgba")) for pixels in (made, captured)]
+    assert holds(reader, pngs[0], [(pngs[0], Shift(0, 0, 1)), (pngs[1], Shift(0, 0, 1))]) is bears_out

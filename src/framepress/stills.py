@@ -137,7 +137,7 @@ def shifted(pixels: Pixels, shift: Shift) -> Pixels:
         made[to] = pixels[at]
     if shift.opacity != 1:
         alpha = np.arange(256, dtype=np.float32) * np.float32(shift.opacity)
-        made[..., 3] = np.minimum(alpha + np.float32(0.5), 255).astype(np.uint8)[made[..., 3]]
+        made[..., 3] = np.minimum(alpha + np.float32(0.5), 255).astype(np.uint8).take(made[..., 3])
     return made
 
 
@@ -154,12 +154,16 @@ def holds(reader: PictureReader, of: bytes, probes: Sequence[tuple[bytes, Shift]
 def _agree(one: Pixels, other: Pixels) -> bool:
     if one.shape != other.shape:
         return False
-    off = _premultiplied(one)
-    off -= _premultiplied(other)
-    return float(np.abs(off).max(initial=0)) <= OFF_MAX
-
-
-def _premultiplied(pixels: Pixels) -> NDArray[np.float32]:
-    values = pixels.astype(np.float32)
-    values[..., :3] *= values[..., 3:] / np.float32(255)
-    return values
+    alphas = [pixels[..., 3].astype(np.int32) for pixels in (one, other)]
+    if int(np.abs(alphas[0] - alphas[1]).max(initial=0)) > OFF_MAX:
+        return False
+    for channel in range(3):
+        # Premultiplied, in 255ths.
+        values, others = (
+            pixels[..., channel].astype(np.int32) * alpha
+            for pixels, alpha in zip((one, other), alphas, strict=True)
+        )
+        values -= others
+        if int(np.abs(values).max(initial=0)) > OFF_MAX * 255:
+            return False
+    return True
