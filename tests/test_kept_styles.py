@@ -292,6 +292,43 @@ def test_a_font_that_comes_late_draws_the_text_elsewhere_in_the_same_box(stage: 
         assert late == ink() != early
 
 
+@pytest.mark.parametrize("of_all", [False, True], ids=["personal", "of all"])
+def test_a_font_that_comes_late_draws_higher_letters_in_lines_of_the_same_height(
+    stage: Stage, of_all: bool
+) -> None:
+    font = Path(__file__).parents[1] / "src" / "framepress" / "fonts" / "NotoSansMono-Bold.ttf"
+    (stage.folder / font.name).write_bytes(font.read_bytes())
+    style = "#seen {font: 40px/80px Late, serif; width: 500px}"
+    renderer = stage.renderer(page(SEEN.replace("style=", "data-was="), "", style))
+    renderer.open(stage.variant(renderer))
+    load = """(async () => {
+      const pen = document.createElement("canvas").getContext("2d");
+      pen.font = "40px serif";
+      const { fontBoundingBoxAscent: above, fontBoundingBoxDescent: below } = pen.measureText("x");
+      // Of twice the size, and as high as the one that stood for it.
+      const as = { sizeAdjust: "200%", ascentOverride: `${above / 0.8}%`, descentOverride: `${below / 0.8}%`, lineGapOverride: "0%" };
+      document.fonts.add(await new FontFace("Late", "url(FONT)", as).load());
+    })()"""
+    with renderer.warm.guard() as open_page:
+        place = place_of(open_page, "#seen")
+
+        def ink(of: Page) -> list[float]:
+            if of_all:
+                told = of.evaluate("__framepress.looks()")
+                return list(told["ink"][told["places"].index(place)])
+            of.evaluate(f"__framepress.setLayers(['{place}'])")
+            of.evaluate('__framepress.showLayer("personal", true)')
+            return list(of.evaluate("__framepress.settled()")["layers"]["personal"][0]["ink"])
+
+        open_page.seek(0, FPS)
+        early = ink(open_page)
+        open_page.evaluate(load.replace("FONT", font.name))
+        late = ink(open_page)
+        open_page.evaluate("(() => { document.querySelector('#seen').firstChild.data += '\u2009'; })()")
+        assert late != early
+        assert late[1::2] == ink(open_page)[1::2], "a text that was not measured before"
+
+
 def rests(page: Page, *, kept: bool) -> list[int]:
     """How the page looks at each frame but for `#name`, with styles kept or all of them read."""
     page.evaluate(f"__framepress.setLayers(['{place_of(page, '#name')}'])")

@@ -250,11 +250,13 @@ function walkRest(element, into) {
   }
 }
 
-// A font that has come draws texts elsewhere in the same boxes.
+// A font that has come draws texts elsewhere in the same boxes, and with other letters.
 function noteFonts() {
   const fonts = fontsThere();
-  if (fonts !== layers.fonts) layers.seen.fill(null);
+  if (fonts === layers.fonts) return;
   layers.fonts = fonts;
+  layers.seen.fill(null);
+  pen.metrics.clear();
 }
 
 // The state of the layers after a seek; null: there are none.

@@ -147,6 +147,7 @@ function mixes(style) {
 function looks() {
   if (!kept.on) keepStyles(true);
   refreshStyles(takeTargets());
+  noteFonts();
   const places = [];
   const hashes = [];
   const ink = [];
