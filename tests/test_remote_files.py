@@ -24,9 +24,12 @@ import framepress
 from framepress.composition import load_composition
 from framepress.errors import RowValueError, StorageFault, UsageError
 from framepress.keys import digest_bytes
+from framepress.media_kinds import kind_of
 from framepress.remote_addresses import NotAllowed, allowed_rule, canonical_address, check_ip, parse_hosts
-from framepress.remote_files import FILE_BYTES_MAX, RemoteFiles, RemoteOptions, kind_of, remote_path
+from framepress.remote_files import RemoteFiles, RemoteOptions
+from framepress.remote_folder import remote_path
 from framepress.remote_source import Failed, Fetched, Known, Outcome
+from framepress.remote_tries import FILE_BYTES_MAX
 from framepress.results import RowResult
 from framepress.settings import RenderSettings
 from framepress.variants import Binder, Variant, row_key_of

@@ -23,7 +23,7 @@ from framepress.errors import AssetError, InputError, UsageError
 from framepress.keys import digest_bytes
 from framepress.partial import replacing
 from framepress.references import is_remote
-from framepress.remote_files import remote_path
+from framepress.remote_folder import remote_path
 
 VERSION = 1
 

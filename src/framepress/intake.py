@@ -33,7 +33,7 @@ from framepress.orders import SurveyOrder, alone, get_order, voided_plans
 from framepress.provenance import Demands
 from framepress.queue.base import BODY_BYTES_MAX, Lease
 from framepress.references import is_remote
-from framepress.remote_files import remote_path
+from framepress.remote_folder import remote_path
 from framepress.remote_source import Known
 from framepress.results import RowResult
 from framepress.row_task import RowTask

@@ -19,7 +19,7 @@ from framepress.page_facts import AudioElement, VideoElement
 from framepress.page_videos import PageVideos
 from framepress.references import is_remote, relative_path
 from framepress.remote_addresses import canonical_address
-from framepress.remote_files import remote_path
+from framepress.remote_folder import remote_path
 from framepress.settings import RenderSettings
 from framepress.site import Served, Site
 from framepress.video_frames import VideoFile, VideoFiles

@@ -13,7 +13,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from framepress import picture_files
-from framepress.remote_files import kind_of, remote_path
+from framepress.media_kinds import kind_of
+from framepress.remote_folder import remote_path
 
 #: `.invalid` never resolves (RFC 6761), and an https origin is a secure context, as on a real site.
 HOST_SUFFIX = "framepress.invalid"
