@@ -1,6 +1,6 @@
 """The values of one row: the one text each has, completed, and checked against declarations and places.
 
-Messages describe a value by its length and never show it.
+`row_files` takes in the files that they name. Messages describe a value by its length and never show it.
 """
 
 from __future__ import annotations
@@ -14,21 +14,15 @@ from framepress.conditional_parts import left_out
 from framepress.conditions import NotComparable
 from framepress.declarations import FORMAT_NAME, LEFT_OUT_NAME, LOCALE_NAME, Declaration, check_text
 from framepress.errors import CompositionError, RowValueError
-from framepress.escaping import NotFitting, check_address, scheme_of
 from framepress.formats import canonical_locale
-from framepress.js_scan import PLACEHOLDER
 from framepress.lexeme import Lexeme
 from framepress.output_formats import parse_format
-from framepress.references import file_inside, is_remote, relative_path, srcset_addresses
-from framepress.remote_addresses import canonical_address
-from framepress.remote_source import Fetched, RemoteSource
-from framepress.template import Address, Template, filled
+from framepress.remote_source import RemoteSource
+from framepress.row_files import RowFiles
+from framepress.template import Template
 
 #: Characters that make everything after them run the other way, whatever it is. Arabic and Hebrew need none.
 _OVERRIDES = "\u202d\u202e"
-
-#: Types whose value names a file.
-_FILE_TYPES = frozenset(("image", "font", "url"))
 
 
 def canonical_text(value: object) -> str:
@@ -75,13 +69,11 @@ class RowValues:
         match: of the row's batch.
         row: column -> str, `Lexeme`, bool or None. Not changed.
         place: ``file:line`` of the row, or ``--vars``.
-        digest: SHA-256 of a file.
-        remote: gets files of other hosts; None: no host is allowed.
+        digest, remote: as in `RowFiles`.
 
     Attributes:
-        fell_back: a fallback stands for a file that could not be fetched.
         findings: what is wrong with the row; collected, not raised.
-        files: as in `Variant`, of the values that `complete` found to be right.
+        files: that its values name; all of them after `complete`.
     """
 
     def __init__(
@@ -98,13 +90,8 @@ class RowValues:
         self.row = row
         self.place = place
         self.number = number
-        self.digest = digest
-        self.source = remote
-        self.fell_back = False
-        self._remote_seen: set[str] = set()
-        self._remote_values: list[tuple[str, str]] = []
         self.findings: list[RowValueError] = []
-        self.files: dict[str, str] = {}
+        self.files = RowFiles(self.composition, self.find, digest, remote)
 
     def complete(self) -> dict[str, str]:
         """Variable -> canonical text of all variables; right if there are no `findings` afterwards."""
@@ -124,13 +111,7 @@ class RowValues:
             if (name, problem.rule) not in seen:
                 seen.add((name, problem.rule))
                 self.find(name, problem.rule, f"{problem.expected} (at {where})", len(good[name]))
-        for address in template.addresses:
-            if address.loaded and all(name in good for name in address.names):
-                self.address(address, address.finished(good), self.fallback(template, address, good))
-        for name, text in self._remote_values:
-            # Declared as a file and not loaded by the markup: a script may.
-            if text not in self._remote_seen:
-                self.remote(name, text, len(text), "", None)
+        self.files.addresses(template, good)
         return values
 
     def locale(self, values: dict[str, str]) -> None:
@@ -230,7 +211,7 @@ class RowValues:
     def absent(self, name: str, declaration: Declaration | None) -> str:
         """No column, or nothing given: the default. Variables that no token uses may be empty."""
         if declaration is not None and declaration.default is not None:
-            self.check_file(name, declaration, declaration.default)
+            self.files.check_file(name, declaration, declaration.default)
             return declaration.default
         required = declaration is None or declaration.required
         if required and name in self.match.used:
@@ -239,7 +220,7 @@ class RowValues:
 
     def empty(self, name: str, declaration: Declaration | None) -> str:
         if declaration is not None and declaration.fallback is not None:
-            self.check_file(name, declaration, declaration.fallback)
+            self.files.check_file(name, declaration, declaration.fallback)
             return declaration.fallback
         if (declaration is None or declaration.required) and name in self.match.used:
             self.find(
@@ -258,103 +239,7 @@ class RowValues:
         for finding in findings:
             self.find(name, finding.rule, finding.expected, len(text))
         if not findings:
-            self.check_file(name, declaration, text)
-
-    def check_file(self, name: str, declaration: Declaration, text: str) -> None:
-        if declaration.type not in _FILE_TYPES or not text:
-            return
-        if declaration.type == "url" and (is_remote(text) or scheme_of(text) == "mailto"):
-            return  # to be shown or linked; where it is loaded, the address itself is refused below
-        try:
-            check_address(text)
-        except NotFitting as error:
-            self.find(name, error.rule, error.expected, len(text))
-            return
-        self.file(name, text, len(text))
-
-    def address(self, address: Address, finished: str, fallback: str | None) -> None:
-        where = f" ({address.label} at {address.place})"
-        for part in srcset_addresses(finished) if address.is_list else [finished]:
-            if not is_remote(part):
-                self.file(address.names[0], part, None, where)
-            elif address.scripted:
-                self.find(
-                    address.names[0],
-                    "remote-script",
-                    f"a path inside the composition's folder{where}",
-                    None,
-                    "names another host, from which only pictures and fonts are taken",
-                )
-            else:
-                self.remote(address.names[0], part, None, where, fallback)
-
-    def fallback(self, template: Template, address: Address, values: Mapping[str, str]) -> str | None:
-        """What `data-fallback-src` beside an address says for this row."""
-        tag = template.page.region_at(address.offset).tag
-        attribute = tag.attribute("data-fallback-src") if tag is not None else None
-        if attribute is None or attribute.value_start <= address.offset < attribute.value_end:
-            return None
-        names = template.names_between(attribute.value_start, attribute.value_end)
-        if any(name not in values for name in names):
-            return None
-        return filled(attribute.value.split(PLACEHOLDER), [values[name] for name in names])
-
-    def remote(self, name: str, address: str, length: int | None, where: str, fallback: str | None) -> None:
-        """Take in a file of another host, or what stands for it."""
-        self._remote_seen.add(address)
-        if self.source is None:
-            self.find(
-                name,
-                "remote-host",
-                f"a path inside the composition's folder, or a host that --allow-host names{where}",
-                length,
-                "names another host",
-            )
-            return
-        outcome = self.source.get(address)
-        canonical = canonical_address(address) or address
-        if isinstance(outcome, Fetched):
-            self.files[canonical] = outcome.digest
-            return
-        if fallback is not None and outcome.allowed:
-            try:
-                path = file_inside(self.composition.folder, relative_path(fallback, "") or "")
-                digest = self.digest(path)
-            except (ValueError, OSError):
-                pass  # told below, with what is wrong with the address itself
-            else:
-                self.source.adopt(path, digest)
-                self.files[canonical] = digest
-                self.fell_back = True
-                return
-        expected = "a file that can be fetched, or data-fallback-src with one of the folder"
-        if not outcome.allowed:
-            expected = "https: and a host that --allow-host names"
-        self.find(name, outcome.rule, f"{expected}{where}", length, f"names a file that {outcome.reason}")
-
-    def file(self, name: str, address: str, length: int | None, where: str = "") -> None:
-        """Take in the file that an address means."""
-        if is_remote(address):
-            self._remote_values.append((name, address))
-            return
-        folder = self.composition.folder
-        try:
-            relative = relative_path(address, "")
-            if relative is None or relative in self.files:
-                return
-            self.files[relative] = self.digest(file_inside(folder, relative))
-        except FileNotFoundError:
-            self.find(
-                name, "asset-missing", f"a file in {folder}{where}", length, "names a file that is not there"
-            )
-        except (ValueError, OSError):
-            self.find(
-                name,
-                "asset-outside",
-                f"a readable file in {folder}{where}",
-                length,
-                "names something that is no file inside the folder",
-            )
+            self.files.check_file(name, declaration, text)
 
     def try_out(self, values: Mapping[str, str]) -> None:
         """Whether the page keeps its size, rate and times with these values."""

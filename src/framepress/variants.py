@@ -103,11 +103,11 @@ class Binder(ColumnMatch):
             )
             error.__dict__["findings"] = tuple(work.findings)
             raise error
-        if work.fell_back:
+        if work.files.fell_back:
             self.fell_back += 1
             if len(self.fell_back_rows) < FALLBACKS_NAMED:
                 self.fell_back_rows.append(row_number or 1)
-        return Variant(values, dict(sorted(work.files.items())))
+        return Variant(values, dict(sorted(work.files.digests.items())))
 
     def wanted(self, row: Mapping[str, object]) -> list[str]:
         """Addresses of other hosts that a row asks for; rows that break a rule may be told fewer."""
