@@ -6,24 +6,32 @@
     data-composition-src="file"  the content of the file, inside of the element; scripts and styles kept to it
 
 So values are escaped, checked and found by the survey in one way, whichever dialect they came by. What a
-nested composition is given (`data-variable-values`) is put in here and may hold tokens itself.
+nested composition is given (`data-variable-values`) is put in here and may hold tokens itself;
+`bound_values` tells how values are written there, `expansion_edits` makes the single edits.
 """
 
 from __future__ import annotations
 
-import html
-import json
 import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from framepress.bound_values import Value, given_values, js_object, js_text, scope_of, value_of
 from framepress.declarations import Declaration
 from framepress.declared_attribute import ATTRIBUTE, declared_in
 from framepress.errors import CompositionError
+from framepress.expansion_edits import (
+    around,
+    host_edits,
+    inner_root_edits,
+    own_selectors,
+    script_place,
+    set_attribute,
+    text_edits,
+)
 from framepress.html_parts import Kind, Scan, StartTag
-from framepress.lexeme import Lexeme, loads
 from framepress.nested_files import (
     Source,
     address_edits,
@@ -41,9 +49,6 @@ _DEPTH_MAX, _COUNT_MAX = 8, 200
 
 #: Elements whose `src` may be bound.
 _BOUND_SRC = ("img", "video", "audio", "source")
-_TOKEN = re.compile(r"(\{\{\s*\$?[^{}\x00-\x1f]{1,120}\}\})")
-_CSS_MARKS = re.compile(r"([{};@])")
-_DOCUMENT_SELECTOR = re.compile(r"(?<![\w#.\-\[:])(?::root|html|body)(?![\w\-])")
 #: What a script of a nested composition sees as its own.
 _SCOPED = "function(window,document,__hyperframes,__timelines){"
 _CLASSIC_SCRIPT = re.compile(r"(?:(?:text|application)/(?:x-)?(?:java|ecma)script)?")
@@ -65,14 +70,6 @@ class Expanded:
     files: Mapping[str, Path] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
-    """A variable as it stands in a script, and in a text or attribute; both may hold tokens."""
-
-    script: str
-    markup: str
-
-
 def expand(source: str, page: Scan, place: Placer, file: Path) -> Expanded:
     """Write a composition out.
 
@@ -92,26 +89,26 @@ class _Expander:
     def __init__(self, file: Path) -> None:
         self.folder = file.parent
         self.files: dict[str, Path] = {}
-        self.scopes: dict[str, dict[str, _Value]] = {}
+        self.scopes: dict[str, dict[str, Value]] = {}
         self.scripts: set[str] = set()
 
     def run(self, source: Source) -> Expanded:
         declarations: dict[str, Declaration] = {}
         for tag in source.page.tags:
             declarations.update(declared_in(tag, source.place))
-        values = {name: _Value(f"{{{{{name}}}}}", f"{{{{{name}}}}}") for name in declarations}
+        values = {name: Value(f"{{{{{name}}}}}", f"{{{{{name}}}}}") for name in declarations}
         edits = self.edits(source, values, (source.relative,))
         if values or self.scopes:
-            where = _script_place(source)
+            where = script_place(source)
             edits.append(Edit(where, where, (Piece(self.script(values), source.place, where, made=True),)))
         text, place = joined(edited(source.text, source.place, edits))
         return Expanded(text, place, declarations, self.files)
 
-    def script(self, values: Mapping[str, _Value]) -> str:
-        scopes = ",".join(f"{_js(key)}:{_object(scope)}" for key, scope in self.scopes.items())
-        return f"<script>__framepress.declare({_object(values)},{{{scopes}}});</script>"
+    def script(self, values: Mapping[str, Value]) -> str:
+        scopes = ",".join(f"{js_text(key)}:{js_object(scope)}" for key, scope in self.scopes.items())
+        return f"<script>__framepress.declare({js_object(values)},{{{scopes}}});</script>"
 
-    def edits(self, source: Source, values: Mapping[str, _Value], trail: tuple[str, ...]) -> list[Edit]:
+    def edits(self, source: Source, values: Mapping[str, Value], trail: tuple[str, ...]) -> list[Edit]:
         """What changes in a file for one use of it.
 
         Args:
@@ -126,12 +123,12 @@ class _Expander:
 
     # ---- bindings -------------------------------------------------------------------------------
 
-    def bindings(self, source: Source, index: int, tag: StartTag, values: Mapping[str, _Value]) -> list[Edit]:
+    def bindings(self, source: Source, index: int, tag: StartTag, values: Mapping[str, Value]) -> list[Edit]:
         edits = []
         text = tag.attribute("data-var-text")
         if text is not None:
-            value = _value_of(text.value, values, "data-var-text", source.place(tag.start))
-            edits += _text_edits(source, tag, value.markup)
+            value = value_of(text.value, values, "data-var-text", source.place(tag.start))
+            edits += text_edits(source, tag, value.markup)
         src = tag.attribute("data-var-src")
         if src is not None:
             where = source.place(tag.start)
@@ -140,8 +137,8 @@ class _Expander:
                     f"{where}: data-var-src on <{tag.name}>; expected one of {', '.join(_BOUND_SRC)}.",
                     rule="binding",
                 )
-            value = _value_of(src.value, values, "data-var-src", where)
-            edits.append(_set_attribute(source, tag, "src", value.markup))
+            value = value_of(src.value, values, "data-var-src", where)
+            edits.append(set_attribute(source, tag, "src", value.markup))
         return edits
 
     # ---- nested compositions --------------------------------------------------------------------
@@ -158,12 +155,12 @@ class _Expander:
                 rule="nested-count",
             )
         key = str(len(self.scopes) + 1)
-        given = _given_values(tag, source.place)
-        scope = self.scopes[key] = _scope(nested.variables, given)
+        given = given_values(tag, source.place)
+        scope = self.scopes[key] = scope_of(nested.variables, given)
         end = end_of(source.text, source.page, tag, source.place)
         content = self.content(nested, key, scope, (*trail, nested.relative))
         edits = [Edit(tag.end, end.start, tuple(content)), *removed]
-        return [*edits, *_host_edits(source, tag, nested, key)]
+        return [*edits, *host_edits(source, tag, nested, key)]
 
     def nested_in(
         self, source: Source, index: int, tag: StartTag, trail: tuple[str, ...]
@@ -201,7 +198,7 @@ class _Expander:
         return None, []
 
     def content(
-        self, source: Source, key: str, scope: Mapping[str, _Value], trail: tuple[str, ...]
+        self, source: Source, key: str, scope: Mapping[str, Value], trail: tuple[str, ...]
     ) -> list[Piece]:
         edits = [
             *self.edits(source, scope, trail),
@@ -210,14 +207,14 @@ class _Expander:
             *self.kept_to(source, key),
         ]
         if source.root >= 0:
-            edits += _inner_root_edits(source, source.page.tags[source.root])
+            edits += inner_root_edits(source, source.page.tags[source.root])
         return edited(source.text, source.place, edits, source.start, source.end)
 
     def kept_to(self, source: Source, key: str) -> list[Edit]:
         """Scripts and styles that see, and reach, the nested composition alone."""
         edits: list[Edit] = []
         authored = source.page.tags[source.root].get("data-composition-id") if source.root >= 0 else ""
-        opening = f"__framepress.nested({_js(key)},{_js(authored or '')},{_SCOPED}"
+        opening = f"__framepress.nested({js_text(key)},{js_text(authored or '')},{_SCOPED}"
         base = posixpath.dirname(source.relative)
         for region in source.page.regions:
             tag = region.tag
@@ -225,10 +222,10 @@ class _Expander:
                 continue
             if region.kind is Kind.SCRIPT and tag.get("src") is None:
                 if _CLASSIC_SCRIPT.fullmatch((tag.get("type") or "").strip().lower()):
-                    edits += _around(source, region.start, region.end, opening, "\n});")
+                    edits += around(source, region.start, region.end, opening, "\n});")
             elif region.kind is Kind.STYLE:
                 css = source.text[region.start : region.end]
-                kept = moved_urls(self.folder, _own_selectors(css), base)
+                kept = moved_urls(self.folder, own_selectors(css), base)
                 if "@import" not in kept:
                     kept = f'@scope ([data-framepress-nested="{key}"]) {{{kept}}}'
                 piece = Piece(kept, source.place, region.start, made=True)
@@ -245,171 +242,3 @@ class _Expander:
             self.scripts.add(name)
             return []
         return [Edit(tag.start, end_of(source.text, source.page, tag, source.place).end)]
-
-
-# ---- values -------------------------------------------------------------------------------------
-
-
-def _value_of(name: str, values: Mapping[str, _Value], attribute: str, where: str) -> _Value:
-    value = values.get(name.strip())
-    if value is None:
-        known = ", ".join(f'"{one}"' for one in values) or "none"
-        raise CompositionError(
-            f'{where}: {attribute} names "{name[:60]}", which is not declared in {ATTRIBUTE}; '
-            f"declared are {known}.",
-            rule="binding",
-        )
-    return value
-
-
-def _given_values(tag: StartTag, place: Placer) -> dict[str, object]:
-    attribute = tag.attribute("data-variable-values")
-    if attribute is None or not attribute.value.strip():
-        return {}
-    where = place(attribute.start)
-    try:
-        given: object = loads(attribute.value)
-    except (ValueError, RecursionError) as error:
-        raise CompositionError(
-            f"{where}: data-variable-values is not JSON; expected an object in single quotes, such as "
-            '\'{"title": "Hello"}\'.',
-            rule="variable-values",
-        ) from error
-    if not isinstance(given, dict):
-        raise CompositionError(
-            f'{where}: data-variable-values is no object; expected {{"title": "Hello"}}.',
-            rule="variable-values",
-        )
-    return {name: _scalar(value, name, where) for name, value in given.items()}
-
-
-def _scalar(value: object, name: str, where: str) -> object:
-    if isinstance(value, dict):
-        value = value.get("url", value.get("name"))
-    if value is None or isinstance(value, str | bool):
-        return value
-    raise CompositionError(
-        f'{where}: the value of "{name[:60]}" is no text, number, true or false.',
-        rule="variable-values",
-    )
-
-
-def _scope(declared: Mapping[str, Declaration], given: Mapping[str, object]) -> dict[str, _Value]:
-    """The values of a nested composition: what it is given, else its defaults."""
-    scope = {}
-    for name, declaration in declared.items():
-        if name not in given:
-            text = (declaration.default or "").replace("{{", "{{{{")
-            typed = declaration.type in ("number", "boolean") and text
-            scope[name] = _Value(text if typed else _js(text), html.escape(text))
-    for name, value in given.items():
-        kind = declared[name].type if name in declared else ""
-        scope[name] = _given(value, kind)
-    return scope
-
-
-def _given(value: object, kind: str) -> _Value:
-    if value is None:
-        return _Value("null", "")
-    if isinstance(value, bool):
-        return _Value("true" if value else "false", "true" if value else "false")
-    text = str(value)
-    is_token = _TOKEN.fullmatch(text) is not None
-    typed = isinstance(value, Lexeme) or (is_token and kind in ("number", "boolean"))
-    parts = _TOKEN.split(text)
-    markup = "".join(part if index % 2 else html.escape(part) for index, part in enumerate(parts))
-    return _Value(text if typed else _js(text), markup)
-
-
-def _object(values: Mapping[str, _Value]) -> str:
-    return "{" + ",".join(f"{_js(name)}:{value.script}" for name, value in values.items()) + "}"
-
-
-def _js(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("<", "\\u003c")
-
-
-# ---- edits --------------------------------------------------------------------------------------
-
-
-def _script_place(source: Source) -> int:
-    """Before every other script, inside of the head if one is written."""
-    first = None
-    for tag in source.page.tags:
-        if tag.name == "head":
-            return tag.end
-        if tag.name == "html":
-            first = tag.end
-        else:
-            return tag.start if first is None else first
-    return 0 if first is None else first
-
-
-def _text_edits(source: Source, tag: StartTag, markup: str) -> list[Edit]:
-    """The first text directly in the element becomes the value, all other text in it goes; elements stay."""
-    made = Piece(markup, source.place, tag.start, made=True)
-    texts = [
-        region
-        for region in source.page.regions
-        if region.tag is tag and region.kind in (Kind.TEXT, Kind.RCDATA)
-    ]
-    if not texts:
-        return [Edit(tag.end, tag.end, (made,))]
-    return [Edit(text.start, text.end, (made,) if text is texts[0] else ()) for text in texts]
-
-
-def _set_attribute(source: Source, tag: StartTag, name: str, value: str) -> Edit:
-    made = Piece(f'{name}="{value}"', source.place, tag.start, made=True)
-    attribute = tag.attribute(name)
-    if attribute is not None:
-        return Edit(attribute.start, attribute.value_end + len(attribute.quote), (made,))
-    behind = tag.start + 1 + len(tag.name)
-    space = Piece(" ", source.place, tag.start, made=True)
-    return Edit(behind, behind, (space, made))
-
-
-def _remove_attributes(source: Source, tag: StartTag, names: tuple[str, ...]) -> list[Edit]:
-    found = [tag.attribute(name) for name in names]
-    return [Edit(one.start, one.value_end + len(one.quote)) for one in found if one is not None]
-
-
-def _host_edits(source: Source, tag: StartTag, nested: Source, key: str) -> list[Edit]:
-    added = f' data-framepress-nested="{key}"'
-    root = nested.page.tags[nested.root] if nested.root >= 0 else None
-    if not tag.get("data-composition-id"):
-        authored = root.get("data-composition-id") if root else None
-        added += f' data-composition-id="{html.escape(authored or f"nested-{key}")}"'
-    if root is not None and tag.attribute("data-duration") is None and tag.attribute("data-end") is None:
-        duration = root.get("data-duration")
-        if duration is not None:
-            added += f' data-duration="{html.escape(duration)}"'
-    behind = tag.start + 1 + len(tag.name)
-    return [
-        Edit(behind, behind, (Piece(added, source.place, tag.start, made=True),)),
-        *_remove_attributes(source, tag, ("data-composition-src", "data-variable-values")),
-    ]
-
-
-def _inner_root_edits(source: Source, tag: StartTag) -> list[Edit]:
-    """The root of a nested composition is timed by the element that it was put into."""
-    behind = tag.start + 1 + len(tag.name)
-    mark = Piece(" data-framepress-inner", source.place, tag.start, made=True)
-    timing = ("data-start", "data-duration", "data-end", ATTRIBUTE)
-    return [Edit(behind, behind, (mark,)), *_remove_attributes(source, tag, timing)]
-
-
-def _around(source: Source, start: int, end: int, before: str, after: str) -> list[Edit]:
-    return [
-        Edit(start, start, (Piece(before, source.place, start, made=True),)),
-        Edit(end, end, (Piece(after, source.place, end, made=True),)),
-    ]
-
-
-def _own_selectors(css: str) -> str:
-    """`html`, `body` and `:root` of a nested file mean the element that it was put into."""
-
-    parts = _CSS_MARKS.split(css)
-    for index in range(0, len(parts) - 1, 2):
-        if parts[index + 1] == "{" and (index == 0 or parts[index - 1] != "@"):
-            parts[index] = _DOCUMENT_SELECTOR.sub(":scope", parts[index])
-    return "".join(parts)
