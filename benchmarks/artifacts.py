@@ -26,7 +26,7 @@ from framepress import variants
 from framepress.api import render
 from framepress.artifacts import ARTIFACT
 from framepress.cache import Cache
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.settings import RenderSettings
 
 PAGE = """<!doctype html>

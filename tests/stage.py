@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from framepress import variants
 from framepress.browser import BrowserOptions, default_sandbox
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.fontconfig import write_fontconfig
 from framepress.page import Page
 from framepress.poster import decode_rgb

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.errors import InputError, UsageError
 from framepress.proof.approval import Approval, Scope, approve, check_approval
 from framepress.proof.identity import Identity, identity_of

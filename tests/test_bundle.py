@@ -22,7 +22,7 @@ from framepress.bundle import (
     unpack,
 )
 from framepress.bundle_folder import local_composition
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.errors import AssetError, InputError, UsageError
 from framepress.keys import digest_bytes
 

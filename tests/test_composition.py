@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from framepress.composition import Composition, frame_count, load_composition, scaled_size
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.errors import AssetError, CompositionError, RowValueError, UsageError
-from framepress.timing import parse_seconds
+from framepress.timing import frame_count, parse_seconds, scaled_size
 
 HEAD = "<!doctype html>\n<html><head></head><body>\n"
 ROOT = '<div data-width="1920" data-height="1080" data-duration="6">\n'

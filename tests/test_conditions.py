@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import framepress
-from framepress.composition import Composition, load_composition
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.conditional_parts import present
 from framepress.conditions import ConditionError, NotComparable, check_names, holds, parse_condition
 from framepress.declarations import Declaration

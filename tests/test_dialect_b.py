@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from framepress.composition import Composition, load_composition
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.errors import CompositionError
 from lists import Press, psnr_db
 from program import Program

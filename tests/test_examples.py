@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import framepress
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.rows import open_rows
 from framepress.rows.base import Row
 from framepress.variants import Binder

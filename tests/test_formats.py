@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from framepress.composition import Composition, load_composition
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.errors import CompositionError, RowValueError, UsageError
 from framepress.formats import canonical_locale, parsed_locale, shown
 from framepress.settings import RenderSettings

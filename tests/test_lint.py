@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.lint.in_page import look_at_page
 from framepress.lint.static import Linter
 from program import Program

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framepress.composition import frame_count
 from framepress.page import Page
 from framepress.page_requests import PageRequests
 from framepress.tab import Tab
+from framepress.timing import frame_count
 from stage import BARS_SCRIPT, BARS_STYLE, BITS, CELL, Stage, decode, read_number, root, seconds_of
 
 pytestmark = pytest.mark.browser

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.preflight.basis import BasisRequest
 from framepress.preflight.framing import may_ask, may_be_silent, silenced
 from framepress.preflight.inspector import Inspector, Looked

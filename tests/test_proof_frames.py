@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.preflight.framing import why_not_framed
 from program import Program
 

@@ -21,7 +21,7 @@ from av import CodecContext, VideoFrame
 from av.container import InputContainer
 
 import framepress
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.errors import RowValueError, StorageFault, UsageError
 from framepress.keys import digest_bytes
 from framepress.media_kinds import kind_of

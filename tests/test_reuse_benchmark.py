@@ -12,7 +12,7 @@ from typing import Any
 import html5lib  # type: ignore[import-untyped]
 import pytest
 
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 sys.path[:0] = [str(BENCHMARKS / "peers"), str(BENCHMARKS / "reuse")]

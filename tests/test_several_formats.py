@@ -13,7 +13,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fleet_bench import Fleet
-from framepress.composition import Composition, load_composition
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.declarations import FORMAT_NAME
 from framepress.errors import CompositionError, RowValueError, UsageError
 from framepress.ledger import Ledger

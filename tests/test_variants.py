@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framepress.composition import Composition, load_composition
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.errors import RowsError, RowValueError, UsageError
 from framepress.keys import digest_bytes
 from framepress.lexeme import Lexeme

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.errors import AssetError, PageError
 from framepress.page_facts import VideoElement
 from framepress.page_videos import moment_in_file

@@ -22,7 +22,7 @@ from typing import Any, TypedDict, Unpack
 from framepress.batch import Batch, BatchRequest, Progress
 from framepress.browser import TEMP_PREFIX, remove_folder
 from framepress.cache_options import CacheOptions, cache_options
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.declarations import FORMAT_NAME
 from framepress.errors import CacheFault, UsageError
 from framepress.output_formats import parse_formats

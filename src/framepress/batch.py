@@ -21,7 +21,8 @@ from framepress.artifacts import Artifacts
 from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder, sweep_temporary_folders
 from framepress.cache import Cache
 from framepress.cache_options import CacheOptions, open_if_usable
-from framepress.composition import Composition, load_composition
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.environment import machine_environment
 from framepress.errors import FramepressError, InputError
 from framepress.feeder import Feeder

@@ -1,52 +1,35 @@
 """A composition: one HTML file, the files it refers to by itself, and its variables.
 
-`load_composition` checks all that needs no values; `Composition.instantiate` fills in one row's values and
-reads size, rate, duration and sound from the result.
+`composition_loading` checks all that needs no values, `composition_text` knows the tokens;
+`Composition.instantiate` fills in one row's values and reads size, rate, duration and sound from the result.
 """
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 
-from framepress.attribute_hints import check_attributes
-from framepress.composition_file import find_file, read_html
-from framepress.conditional_parts import left_out, present
-from framepress.conditions import ConditionError, NotComparable, check_names
-from framepress.declarations import FORMAT_NAME, Declaration, is_own_name
+from framepress.composition_text import CompositionText
+from framepress.conditions import NotComparable
+from framepress.declarations import FORMAT_NAME
 from framepress.declarations_block import read_declarations
 from framepress.elements import Element, page_elements
-from framepress.errors import CompositionError, InputError, RowValueError
+from framepress.errors import CompositionError, RowValueError
 from framepress.escaping import Language, Layer, NotFitting
-from framepress.expansion import expand
 from framepress.format_roots import ATTRIBUTE, FormatRoots
 from framepress.formats import shown_values
-from framepress.html_parts import Kind, Scan, placer
+from framepress.html_parts import Scan, placer
 from framepress.html_scan import scan
-from framepress.keys import composition_digest, digest_bytes, digest_file
 from framepress.output_formats import parse_format
-from framepress.page_facts import AudioElement, PageFacts, read_page
+from framepress.page_facts import PageFacts, read_page
 from framepress.page_videos import with_stand_ins
 from framepress.pieces import Placer
-from framepress.references import is_remote, relative_path, static_files
+from framepress.references import is_remote, relative_path
 from framepress.relative_starts import with_plain_starts
 from framepress.template import Template
-from framepress.template_compiler import compile_template
-from framepress.timing import frame_count, scaled_size
-
-__all__ = [
-    "AudioElement",
-    "Composition",
-    "Declaration",
-    "Document",
-    "frame_count",
-    "load_composition",
-    "scaled_size",
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,105 +39,22 @@ class Document(PageFacts):
     html: str
 
 
-@dataclass(frozen=True)
-class Composition:
+@dataclass(frozen=True, kw_only=True)
+class Composition(CompositionText):
     """See the head of the module. Made by `load_composition`; safe to share between threads that only read.
 
-    Attributes:
-        path: the HTML file.
+    Attributes, besides those of `CompositionText`:
         folder: root of everything the page may load.
-        source: the HTML as read, dialect B written out (`expansion`).
-        declarations: name -> declaration, in the order of the file.
         files: POSIX path relative to `folder` -> path, of the statically referenced files.
         digest: `keys.composition_digest` of the HTML and these files.
         fills: the picture has another size than the file gives the root (`in_format`), which has to fill it.
     """
 
-    path: Path
     folder: Path
-    source: str
-    declarations: Mapping[str, Declaration]
     files: Mapping[str, Path]
     digest: str
-    cut: tuple[tuple[int, int], ...] = ()
-    place: Placer | None = field(default=None, repr=False, compare=False)
     fills: bool = False
     _formats: dict[str | None, Composition] = field(default_factory=dict, repr=False, compare=False)
-    _templates: dict[frozenset[tuple[str, str]], Template] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-
-    @property
-    def name(self) -> str:
-        return self.path.name
-
-    @cached_property
-    def types(self) -> Mapping[str, str]:
-        """Variable -> declared type."""
-        return {name: declaration.type for name, declaration in self.declarations.items()}
-
-    @cached_property
-    def _bare_names(self) -> frozenset[str]:
-        """Whatever stands in double braces, token or not."""
-        found = re.finditer(r"\{\{\s*+([^{}$\x00-\x1f][^{}\x00-\x1f]{0,119})\}\}", self.source)
-        return frozenset(match[1].rstrip() for match in found)
-
-    def _meaning(self, bare: str, columns: Iterable[str], exact: Iterable[str]) -> str | None:
-        """The variable that ``{{bare}}`` means, or None if it is text."""
-        columns = tuple(columns)
-        if bare in self.declarations or bare in columns or bare in exact:
-            return bare
-        declared = [name for name in self.declarations if name.casefold() == bare.casefold()]
-        if len(declared) == 1:
-            return declared[0]
-        alike = [column for column in columns if column.casefold() == bare.casefold()]
-        return bare if len(alike) == 1 else None
-
-    def template(self, columns: Iterable[str] = (), exact: Iterable[str] = ()) -> Template:
-        """The compiled text. Which bare names are tokens depends on the columns of the batch.
-
-        Args:
-            columns: of the batch; matched exactly, else without regard to case.
-            exact: further names that are tokens exactly as written.
-        """
-        columns = tuple(columns)
-        exact = frozenset(name for name in exact if not is_own_name(name))
-        meanings = {bare: self._meaning(bare, columns, exact) for bare in self._bare_names}
-        key = frozenset((bare, name) for bare, name in meanings.items() if name is not None)
-        template = self._templates.get(key)
-        if template is None:
-            template = compile_template(
-                self.source, self.name, cut=self.cut, resolve=meanings.get, source_place=self.place
-            )
-            self._templates[key] = template
-        return template
-
-    def variables(self, columns: Iterable[str] = ()) -> tuple[str, ...]:
-        """Names that a row may supply: declared ones first, then those only used, in order of appearance."""
-        return tuple(dict.fromkeys((*self.declarations, *self.template(columns).names)))
-
-    def used(self, columns: Iterable[str] = ()) -> tuple[str, ...]:
-        """Names that stand in the file as tokens."""
-        return self.template(columns).names
-
-    def complete(self, template: Template, values: Mapping[str, str]) -> dict[str, str]:
-        """Values for every token, with defaults for those that are missing.
-
-        Raises:
-            CompositionError: a token has neither value nor default.
-        """
-        completed = dict(values)
-        for name in template.names:
-            if name not in completed:
-                declaration = self.declarations.get(name)
-                default = declaration.default if declaration else None
-                if default is None:
-                    raise CompositionError(
-                        f'{self.name}: "{name}" has neither a value nor a default. Give it one.',
-                        rule="value-missing",
-                    )
-                completed[name] = default
-        return completed
 
     @cached_property
     def has_formats(self) -> bool:
@@ -200,7 +100,7 @@ class Composition:
             _formats={},
             _templates={},
         )
-        facts = _read_unfilled(one)
+        facts = read_unfilled(one)
         if (facts.width, facts.height) != made.size:
             raise CompositionError(
                 f"{self.name}: another element with data-width stands before the root for {name}; put the "
@@ -261,23 +161,6 @@ class Composition:
             and "<" in values[slot.name]
             for slot in template.slots
         )
-
-    def left_out(self, values: Mapping[str, str], *, columns: Iterable[str] = ()) -> tuple[int, ...]:
-        """Which elements with `data-if` a row lacks, by their number from 0; empty: none, or there are none.
-
-        Raises:
-            NotComparable: a value cannot be compared.
-        """
-        template = self.template(columns, values)
-        return left_out(template, self.complete(template, values), self.types)
-
-    def present(self, template: Template, values: Mapping[str, str]) -> Template:
-        """A template without the elements that a row lacks.
-
-        Raises:
-            NotComparable: a value cannot be compared. CompositionError: when an element began is not known.
-        """
-        return present(template, values, self.types)
 
     def _present(self, template: Template, values: Mapping[str, str]) -> Template:
         try:
@@ -377,7 +260,7 @@ def _unformatted(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if name != FORMAT_NAME}
 
 
-def _read_unfilled(composition: Composition) -> PageFacts:
+def read_unfilled(composition: Composition) -> PageFacts:
     """What the attributes say before any value is known."""
     template = composition.template()
     elements = page_elements(template.page, template, None, template.place)
@@ -386,89 +269,3 @@ def _read_unfilled(composition: Composition) -> PageFacts:
 
 def _shape(page: Scan) -> list[tuple[str, tuple[str, ...], int]]:
     return [(tag.name, tuple(a.name for a in tag.attributes), tag.parent) for tag in page.tags]
-
-
-def _check_base(page: Scan, place: Callable[[int], str]) -> None:
-    for tag in page.tags:
-        href = tag.get("href") if tag.name == "base" else None
-        if href is not None and href.strip() not in ("", ".", "./"):
-            raise CompositionError(
-                f"{place(tag.start)}: <base href> is not supported; write addresses relative to the file.",
-                rule="base",
-            )
-
-
-def _check_closed(source: str, page: Scan, place: Callable[[int], str]) -> None:
-    """Refuse a tag, a comment or a text without markup that goes on to the end of the file: the rest is in
-    it."""
-    last = page.regions[-1]
-    text = source[last.start : last.end]
-    unfinished = last.kind is Kind.START_TAG and last.tag is None
-    if unfinished or (last.kind is Kind.END_TAG and not text.endswith(">")):
-        raise CompositionError(
-            f"{place(last.start)}: the tag that begins here is never closed; is a quote missing?",
-            rule="unclosed",
-        )
-    if last.kind is Kind.COMMENT and text.startswith("<!--") and not text.endswith(("-->", "--!>")):
-        raise CompositionError(
-            f"{place(last.start)}: the comment that begins here is never closed; add -->.", rule="unclosed"
-        )
-    if last.kind in (Kind.SCRIPT, Kind.STYLE, Kind.RCDATA) and last.tag is not None:
-        raise CompositionError(
-            f"{place(last.tag.start)}: <{last.tag.name}> is never closed; add </{last.tag.name}>.",
-            rule="unclosed",
-        )
-
-
-def load_composition(path: str | Path) -> Composition:
-    """Read a composition and check everything that needs no values.
-
-    Args:
-        path: an HTML file, or a folder with ``index.html``.
-
-    Raises:
-        CompositionError: not HTML, no root, bad declarations, tokens, sizes or times; with place.
-        AssetError: a file that it refers to is missing or outside its folder.
-    """
-    file = find_file(Path(path))
-    data, source = read_html(file)
-    page = scan(source)
-    if not page.tags:
-        raise CompositionError(f"{file}: not HTML: there is no element in it.", rule="html-none")
-    _check_closed(source, page, placer(file.name, source))
-    expanded = expand(source, page, placer(file.name, source), file)
-    source, place = expanded.text, expanded.place
-    page = scan(source)
-    declarations, cut = read_declarations(source, page, place)
-    declarations.update(expanded.declarations)
-    _check_base(page, place)
-    check_attributes(source, page, place)
-    draft = Composition(file, file.parent, source, declarations, {}, "", cut, place)
-    template = draft.template()
-    _check_conditions(draft, template)
-    _read_unfilled(draft.of({}))
-    if draft.has_formats:
-        draft.check_formats()
-    files = static_files(file.parent, template.text, template.page, "", template.place)
-    files = dict(sorted({**files, **expanded.files}.items()))
-    return replace(draft, files=files, digest=_digest(data, files), _formats={})
-
-
-def _check_conditions(composition: Composition, template: Template) -> None:
-    known = {name: composition.declarations.get(name) for name in template.token_names}
-    known |= composition.declarations
-    for condition in template.conditions:
-        try:
-            check_names(condition.node, known)
-        except ConditionError as error:
-            raise condition.fault(error) from error
-
-
-def _digest(data: bytes, files: Mapping[str, Path]) -> str:
-    digests = {"index": digest_bytes(data)}
-    for relative, path in files.items():
-        try:
-            digests["./index" if relative == "index" else relative] = digest_file(path)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}.", rule="asset-unreadable") from error
-    return composition_digest(digests)

@@ -23,7 +23,8 @@ from framepress.blobs import check_bucket_url, is_bucket_url, open_blobs
 from framepress.browser import TEMP_PREFIX, Browser, BrowserOptions, remove_folder
 from framepress.bundle import BundleRef, fetch_bundle, fetch_row_file, parse_bundle, safe_member
 from framepress.cache_options import CacheOptions, cache_options, open_if_usable
-from framepress.composition import Composition, load_composition
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.environment import environment_of
 from framepress.errors import EnvironmentFault, InputError, RowValueError, StorageFault
 from framepress.keys import digest_file

@@ -22,7 +22,7 @@ from framepress.artifacts import Artifacts
 from framepress.beating import BeatingStore
 from framepress.browser import remove_folders_of
 from framepress.cache_options import open_if_usable
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
 from framepress.freed_memory import keep_freed_memory
 from framepress.ordered_rows import OrderedRows, do_survey

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from framepress import picture_files, variants
 from framepress.clip import Clip
-from framepress.composition import Composition, Document, frame_count, scaled_size
+from framepress.composition import Composition, Document
 from framepress.declarations import LOCALE_NAME, is_own_name
 from framepress.encode import EncoderSettings, gop_frame_count
 from framepress.errors import AssetError, CompositionError
@@ -22,6 +22,7 @@ from framepress.remote_addresses import canonical_address
 from framepress.remote_folder import remote_path
 from framepress.settings import RenderSettings
 from framepress.site import Served, Site
+from framepress.timing import frame_count, scaled_size
 from framepress.video_frames import VideoFile, VideoFiles
 
 #: Rule of a composition whose root does not answer to size, though it says so.

@@ -18,7 +18,8 @@ from framepress import variants
 from framepress.artifacts import Artifacts
 from framepress.browser import TEMP_PREFIX, BrowserOptions, sweep_temporary_folders
 from framepress.cache_options import CacheOptions, open_if_usable
-from framepress.composition import Composition, load_composition
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.declarations import FORMAT_NAME
 from framepress.environment import machine_environment
 from framepress.errors import FramepressError, InternalError

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from framepress import keys
 from framepress.column_match import ColumnMatch
-from framepress.composition import Composition, scaled_size
+from framepress.composition import Composition
 from framepress.errors import RowValueError, UsageError
 from framepress.formats import canonical_locale
 from framepress.js_scan import PLACEHOLDER
 from framepress.remote_source import Wanted
 from framepress.row_values import RowValues, canonical_text
 from framepress.settings import RenderSettings
+from framepress.timing import scaled_size
 
 __all__ = ["FPS_DEFAULT", "Binder", "Variant", "all_findings", "canonical_text", "row_key_of"]
 

@@ -17,13 +17,12 @@ from pydantic import ValidationError
 
 from framepress.browser import TEMP_PREFIX, BrowserOptions, default_sandbox, remove_folder
 from framepress.chromium import find_browser
-from framepress.composition import scaled_size
 from framepress.errors import UsageError
 from framepress.fontconfig import write_fontconfig
 from framepress.machine import default_workers, read_machine
 from framepress.provenance import REUSE_LEVELS, Reuse
 from framepress.settings import QUALITIES, Preset, RenderSettings, RunLimits
-from framepress.timing import parse_fps, parse_seconds
+from framepress.timing import parse_fps, parse_seconds, scaled_size
 
 #: Frame timeouts above this are no timeouts: a day.
 FRAME_TIMEOUT_S_MAX = 86_400.0

@@ -11,7 +11,7 @@ from framepress.cli import show
 from framepress.cli.explain import Options
 from framepress.cli.listing import binding_of, list_request, note_of, open_cache, settings_of, skips_bad_rows
 from framepress.cli.show_explanation import tell_explanation
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.errors import StorageFault, UsageError
 from framepress.explainer import Explainer, ExplainRequest
 from framepress.explanation import Explanation

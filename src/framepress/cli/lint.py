@@ -34,7 +34,7 @@ def lint(
 ) -> None:
     """Say what in a composition will go wrong or cost time, where, and what to do about it."""
     # Heavy to import; help is answered without it.
-    from framepress.composition import load_composition  # noqa: PLC0415
+    from framepress.composition_loading import load_composition  # noqa: PLC0415
     from framepress.lint.static import Linter  # noqa: PLC0415
 
     loaded = load_composition(composition)
@@ -58,7 +58,7 @@ def lint(
 
 def _page(composition: Path, browser: str | None) -> list[Advice]:
     from framepress.browser import remove_folders_of  # noqa: PLC0415
-    from framepress.composition import load_composition  # noqa: PLC0415
+    from framepress.composition_loading import load_composition  # noqa: PLC0415
     from framepress.lint.in_page import look_at_page  # noqa: PLC0415
     from framepress.renderer import Renderer  # noqa: PLC0415
     from framepress.settings import RenderSettings, RunLimits  # noqa: PLC0415

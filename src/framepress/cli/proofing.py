@@ -16,7 +16,7 @@ from framepress.cache_options import cache_options
 from framepress.cli import show
 from framepress.cli.listing import binding_of, list_request
 from framepress.cli.proof import Options
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.errors import StorageFault, UsageError
 from framepress.output_formats import parse_formats
 from framepress.preflight.rules import RULES, SEVERITIES

@@ -18,7 +18,7 @@ from framepress.cli.approving import require_approval
 from framepress.cli.arguments import parse_pairs, parse_values, read_values
 from framepress.cli.listing import binding_of, note_of, open_cache, remote_of, settings_of, skips_bad_rows
 from framepress.cli.render import Options
-from framepress.composition import load_composition
+from framepress.composition_loading import load_composition
 from framepress.errors import UsageError
 from framepress.output_formats import parse_formats
 from framepress.provenance import Demands

@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from framepress import runtime, variants
-from framepress.composition import Composition, load_composition
+from framepress.composition import Composition
+from framepress.composition_loading import load_composition
 from framepress.declarations import LOCALE_NAME
 from framepress.errors import FramepressError, RowValueError
 from framepress.page_facts import AudioElement
