@@ -13,17 +13,8 @@ from collections.abc import Sequence
 
 from framepress.encode import nal_units
 from framepress.h264_bits import BadStream
-from framepress.h264_headers import (
-    NAL_IDR,
-    NAL_SLICE,
-    SLICE_I,
-    ParameterSets,
-    Slice,
-    read_pps,
-    read_slice,
-    read_sps,
-    write_slice,
-)
+from framepress.h264_headers import ParameterSets, Slice, read_pps, read_slice, read_sps, write_slice
+from framepress.h264_syntax import NAL_IDR, NAL_SLICE, SLICE_I
 
 #: In the SPS of a band, what may differ from that of the whole picture: its size, what follows from that, and
 #: how far its vectors reach.
