@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 import framepress
 from framepress.composition import Composition
 from framepress.composition_loading import load_composition
+from framepress.condition_syntax import ConditionError, parse_condition
 from framepress.conditional_parts import present
-from framepress.conditions import ConditionError, NotComparable, check_names, holds, parse_condition
+from framepress.conditions import NotComparable, check_names, holds
 from framepress.declarations import Declaration
 from framepress.errors import CompositionError, RowValueError
 from framepress.settings import RenderSettings

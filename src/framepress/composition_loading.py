@@ -9,7 +9,8 @@ from pathlib import Path
 from framepress.attribute_hints import check_attributes
 from framepress.composition import Composition, read_unfilled
 from framepress.composition_file import find_file, read_html
-from framepress.conditions import ConditionError, check_names
+from framepress.condition_syntax import ConditionError
+from framepress.conditions import check_names
 from framepress.declarations_block import read_declarations
 from framepress.errors import CompositionError, InputError
 from framepress.expansion import expand

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 
-from framepress.conditions import Condition, ConditionError, holds, parse_condition
+from framepress.condition_syntax import ConditionError, parse_condition
+from framepress.conditions import Condition, holds
 from framepress.errors import CompositionError
 from framepress.html_parts import Scan, StartTag
 from framepress.html_scan import scan
