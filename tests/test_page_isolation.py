@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 
 from framepress import variants
-from framepress.browser import Browser, sweep_temporary_folders
+from framepress.browser import Browser
 from framepress.errors import BrowserCrash, BrowserMissing, FrameTimeout
 from framepress.page import Page
 from framepress.poster import decode_rgb
 from framepress.tab import Tab
+from framepress.temporary_folders import sweep_temporary_folders
 from hostile import FPS, bare_page, content, ended, members, play, walled, write_files
 from stage import Stage, root
 
@@ -302,7 +303,7 @@ def test_chromium_ends_by_itself_when_we_are_killed(browser_path: Path, tmp_path
 _INTERRUPTED = """
 import os, subprocess, sys
 from pathlib import Path
-from framepress import browser
+from framepress import browser, temporary_folders
 class Popen(subprocess.Popen):
     def __init__(self, *args, **more):
         super().__init__(*args, **more)
@@ -312,7 +313,7 @@ browser.subprocess.Popen = Popen
 try:
     browser.Browser(browser.BrowserOptions(Path(sys.argv[1]), sandbox=browser.default_sandbox()))
 finally:
-    browser.remove_folders_of(os.getpid())
+    temporary_folders.remove_folders_of(os.getpid())
 """
 
 

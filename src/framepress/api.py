@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from framepress.batch import Batch, BatchRequest, Progress
-from framepress.browser import TEMP_PREFIX, remove_folder
 from framepress.cache_options import CacheOptions, cache_options
 from framepress.composition_loading import load_composition
 from framepress.declarations import FORMAT_NAME
@@ -34,6 +33,7 @@ from framepress.rows.given import as_read
 from framepress.rows.select import parse_only, parse_row_ranges
 from framepress.settings import RenderSettings, RunLimits
 from framepress.single import SingleRender, SingleRequest
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 from framepress.workshop import (
     Workshop,
     render_settings,

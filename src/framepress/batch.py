@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from framepress import keys
 from framepress.artifacts import Artifacts
-from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder, sweep_temporary_folders
+from framepress.browser import BrowserOptions
 from framepress.cache import Cache
 from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.composition import Composition
@@ -40,6 +40,7 @@ from framepress.shelf import voided
 from framepress.store import ANY_WILL_DO, Store
 from framepress.stores import open_store
 from framepress.tasks import Beat
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder, sweep_temporary_folders
 
 #: Findings told in the message when bad rows stop a run; the rest are counted.
 FINDINGS_TOLD_MAX = 20

@@ -16,7 +16,7 @@ from typing import Self
 
 from framepress import variants
 from framepress.batch import Batch, BatchRequest, Progress
-from framepress.browser import TEMP_PREFIX, BrowserOptions
+from framepress.browser import BrowserOptions
 from framepress.composition import Composition
 from framepress.ledger import Ledger
 from framepress.ledger_rows import BOUND, LedgerRow
@@ -24,6 +24,7 @@ from framepress.remote_files import RemoteOptions
 from framepress.row_binding import BindingOptions
 from framepress.settings import RenderSettings, RunLimits
 from framepress.tasks import WorkerConfig
+from framepress.temporary_folders import TEMP_PREFIX
 
 #: Called with what is being done, how much of it is done, and how much there is (0: unknown).
 Beat = Callable[[str, int, int], None]

@@ -19,6 +19,7 @@ from typing import IO, Any, Literal
 
 from framepress.cdp import Connection
 from framepress.errors import BrowserCrash, BrowserMissing, FrameTimeout
+from framepress.temporary_folders import TEMP_PREFIX, end_browsers_of, remove_folder
 
 #: One frame per `HeadlessExperimental.beginFrame`, no clock of its own, all stages before each draw.
 FRAME_FLAGS = (
@@ -86,9 +87,6 @@ PIPE_BYTES = 1 << 20
 #: Shared memory below which Chromium is told to use files instead. Docker's default is 64 MB, and a
 #: 1080p page with a few layers overruns it and crashes.
 SHM_BYTES_MIN = 256 << 20
-
-#: Prefix of our temporary folders; the process id follows, so the folders of dead processes can be swept.
-TEMP_PREFIX = "framepress-"
 
 
 @dataclass(frozen=True)
@@ -241,7 +239,7 @@ class Browser:
             self.connection.close()
         else:
             # A signal may have come between its start and the note of its number.
-            _end_browsers_of(self.folder)
+            end_browsers_of(self.folder)
         self._stderr.close()
         remove_folder(self.folder)
 
@@ -252,79 +250,6 @@ class Browser:
     def cpu_seconds(self) -> float:
         """Processor seconds of all its living processes."""
         return sum(_cpu_seconds(pid) for pid in _session_members(self.pid))
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder that dying processes may still be writing into."""
-    for _ in range(5):
-        shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
-            return
-        time.sleep(0.02)
-
-
-def remove_folders_of(pid: int) -> None:
-    """Remove the temporary folders of a process that has ended, or is about to and needs none of them."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{TEMP_PREFIX}{pid}-*"):
-        if folder.is_dir() and not folder.is_symlink() and _is_ours(folder):
-            # That of a worker that was killed ends by itself, but only after a while.
-            _end_browsers_of(folder)
-            remove_folder(folder)
-
-
-def _end_browsers_of(folder: Path, *, within_s: float = 2.0) -> None:
-    """End browsers whose profile is in a folder: else they would write it anew after it was removed."""
-    profile = os.fsencode(f"--user-data-dir={folder / 'profile'}")
-    lines = Path("/proc").glob("[0-9]*/cmdline")
-    left = [int(line.parent.name) for line in lines if _names(line, profile)]
-    for pid in left:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            # It leads a session of its own, see `_start`; its helpers bear the same words.
-            if os.getsid(pid) != os.getsid(0):
-                os.killpg(os.getpgid(pid), signal.SIGKILL)
-    deadline = time.monotonic() + within_s
-    while any(map(_alive, left)) and time.monotonic() < deadline:
-        time.sleep(0.005)
-
-
-def _names(command_line: Path, word: bytes) -> bool:
-    try:
-        return word in command_line.read_bytes().split(b"\0")
-    except OSError:
-        return False
-
-
-def sweep_temporary_folders() -> int:
-    """Remove the temporary folders of processes that no longer live; returns how many."""
-    count = 0
-    for folder in Path(tempfile.gettempdir()).glob(f"{TEMP_PREFIX}*-*"):
-        pid_text = folder.name.removeprefix(TEMP_PREFIX).split("-")[0]
-        left = pid_text.isdigit() and not _alive(int(pid_text))
-        if left and folder.is_dir() and not folder.is_symlink() and _is_ours(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            count += 1
-    return count
-
-
-def _is_ours(folder: Path) -> bool:
-    try:
-        return not hasattr(os, "geteuid") or folder.stat().st_uid == os.geteuid()
-    except OSError:
-        return False
-
-
-def _alive(pid: int) -> bool:
-    with contextlib.suppress(OSError, IndexError):
-        # A zombie has died; where nobody fetches orphans, as in many containers, it stays for good.
-        if Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X"):
-            return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _widen(*fds: int) -> None:

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from framepress.blobs import is_bucket_url, open_blobs
-from framepress.browser import TEMP_PREFIX, remove_folder
 from framepress.bundle import fetch_bundle, parse_bundle
 from framepress.errors import UsageError
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from framepress import variants
 from framepress.blobs import check_bucket_url, is_bucket_url, open_blobs
-from framepress.browser import TEMP_PREFIX, Browser, BrowserOptions, remove_folder
+from framepress.browser import Browser, BrowserOptions
 from framepress.bundle import BundleRef, fetch_bundle, fetch_row_file, parse_bundle, safe_member
 from framepress.cache_options import CacheOptions, cache_options, open_if_usable
 from framepress.composition import Composition
@@ -43,6 +43,7 @@ from framepress.store import Store
 from framepress.stores import open_store
 from framepress.sweeping import Sweeping
 from framepress.tasks import WorkerConfig
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 from framepress.wanted_poster import WantedPoster
 from framepress.workshop import Workshop, reuse_level
 

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 
-from framepress.browser import remove_folders_of
 from framepress.errors import FramepressError, WorkerLost
 from framepress.tasks import Beat, Failed, Reply, Task, WorkerConfig
+from framepress.temporary_folders import remove_folders_of
 
 #: Seconds a worker gets to begin: Python, its modules, the composition. It says so when it has.
 BEGIN_S = 60.0

@@ -20,7 +20,6 @@ from typing import NoReturn, TypeVar
 
 from framepress.artifacts import Artifacts
 from framepress.beating import BeatingStore
-from framepress.browser import remove_folders_of
 from framepress.cache_options import open_if_usable
 from framepress.composition_loading import load_composition
 from framepress.errors import FramepressError, InputError, InternalError, StorageFault
@@ -49,6 +48,7 @@ from framepress.tasks import (
     Task,
     WorkerConfig,
 )
+from framepress.temporary_folders import remove_folders_of
 
 #: Seconds between two signs of life.
 BEAT_S = 1.0

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from framepress import variants
-from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder
+from framepress.browser import BrowserOptions
 from framepress.cache import Cache
 from framepress.capture import CapturedFrame, capture_frames
 from framepress.clip import Artifact, Clip, assemble
@@ -43,6 +43,7 @@ from framepress.store import Store, Stored
 from framepress.streams import AudioTrack
 from framepress.survey import Survey
 from framepress.survey_bench import NoPlan, Unwanted, Workbench, keep_plain_frames
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 from framepress.wanted_poster import WantedPoster
 from framepress.warm_page import WarmPage
 

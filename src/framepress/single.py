@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from framepress import variants
 from framepress.artifacts import Artifacts
-from framepress.browser import TEMP_PREFIX, BrowserOptions, sweep_temporary_folders
+from framepress.browser import BrowserOptions
 from framepress.cache_options import CacheOptions, open_if_usable
 from framepress.composition import Composition
 from framepress.composition_loading import load_composition
@@ -45,6 +45,7 @@ from framepress.tasks import (
     Task,
     WorkerConfig,
 )
+from framepress.temporary_folders import TEMP_PREFIX, sweep_temporary_folders
 from framepress.wanted_poster import WantedPoster
 
 #: Seconds between two looks at what the workers do.

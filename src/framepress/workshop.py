@@ -15,13 +15,14 @@ from typing import cast, get_args
 
 from pydantic import ValidationError
 
-from framepress.browser import TEMP_PREFIX, BrowserOptions, default_sandbox, remove_folder
+from framepress.browser import BrowserOptions, default_sandbox
 from framepress.chromium import find_browser
 from framepress.errors import UsageError
 from framepress.fontconfig import write_fontconfig
 from framepress.machine import default_workers, read_machine
 from framepress.provenance import REUSE_LEVELS, Reuse
 from framepress.settings import QUALITIES, Preset, RenderSettings, RunLimits
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 from framepress.timing import parse_fps, parse_seconds, scaled_size
 
 #: Frame timeouts above this are no timeouts: a day.

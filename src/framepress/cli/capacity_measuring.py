@@ -12,7 +12,6 @@ from itertools import islice
 from pathlib import Path
 
 from framepress.api import Options, render_many
-from framepress.browser import TEMP_PREFIX, remove_folder
 from framepress.cache import Cache
 from framepress.capacity import ARTICLE, Measured, advise, best_of, hours_for
 from framepress.cli import show
@@ -20,6 +19,7 @@ from framepress.errors import RowFailure, UsageError
 from framepress.machine import WORKER_BYTES, read_machine
 from framepress.results import RowResult
 from framepress.rows import open_rows
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 
 #: Seconds between two looks at the memory of all processes.
 LOOK_S = 0.2

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from framepress import doctor as checks
-from framepress.browser import Browser, BrowserOptions, default_sandbox, sweep_temporary_folders
+from framepress.browser import Browser, BrowserOptions, default_sandbox
 from framepress.browser_install import install_browser
 from framepress.chromium import BrowserFacts
 from framepress.cli import show
@@ -17,6 +17,7 @@ from framepress.doctor_report import check_table, json_lines
 from framepress.errors import FramepressError
 from framepress.page import Page, PageContent
 from framepress.site import Site
+from framepress.temporary_folders import sweep_temporary_folders
 
 #: Seconds for the browser to show one small page.
 PROBE_S = 20.0

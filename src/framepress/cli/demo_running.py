@@ -7,11 +7,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from framepress.browser import TEMP_PREFIX, remove_folder
 from framepress.chromium import find_browser
 from framepress.cli import show
 from framepress.demo import Chaos
 from framepress.errors import UsageError
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 
 #: Seconds between two lines on how it goes.
 LINE_S = 5.0

@@ -6,7 +6,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from framepress.browser import remove_folders_of, sweep_temporary_folders
 from framepress.cli import show
 from framepress.cli.explain import Options
 from framepress.cli.listing import binding_of, list_request, note_of, open_cache, settings_of, skips_bad_rows
@@ -15,6 +14,7 @@ from framepress.composition_loading import load_composition
 from framepress.errors import StorageFault, UsageError
 from framepress.explainer import Explainer, ExplainRequest
 from framepress.explanation import Explanation
+from framepress.temporary_folders import remove_folders_of, sweep_temporary_folders
 from framepress.workshop import Workshop, reuse_level, run_limits, worker_count
 
 #: Groups that one call looks at.

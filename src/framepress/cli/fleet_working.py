@@ -11,7 +11,6 @@ from typing import Any
 
 import structlog
 
-from framepress.browser import remove_folders_of, sweep_temporary_folders
 from framepress.cli.fleet import WorkerOptions as Options
 from framepress.errors import UsageError
 from framepress.intake import Intake, IntakeOptions
@@ -22,6 +21,7 @@ from framepress.row_outcomes import Observer
 from framepress.settings import RunLimits
 from framepress.slots import Recycling
 from framepress.stores import open_store, place_option
+from framepress.temporary_folders import remove_folders_of, sweep_temporary_folders
 from framepress.worker import FleetWorker, WorkerOptions
 from framepress.workshop import choice, run_limits, worker_count
 

@@ -57,11 +57,11 @@ def lint(
 
 
 def _page(composition: Path, browser: str | None) -> list[Advice]:
-    from framepress.browser import remove_folders_of  # noqa: PLC0415
     from framepress.composition_loading import load_composition  # noqa: PLC0415
     from framepress.lint.in_page import look_at_page  # noqa: PLC0415
     from framepress.renderer import Renderer  # noqa: PLC0415
     from framepress.settings import RenderSettings, RunLimits  # noqa: PLC0415
+    from framepress.temporary_folders import remove_folders_of  # noqa: PLC0415
     from framepress.workshop import Workshop  # noqa: PLC0415
 
     try:

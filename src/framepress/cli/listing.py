@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from framepress.bound_list import ListRequest
-from framepress.browser import TEMP_PREFIX, BrowserOptions
+from framepress.browser import BrowserOptions
 from framepress.cache_options import CacheOptions, cache_options
 from framepress.cli import show
 from framepress.cli.arguments import parse_pairs
@@ -20,6 +20,7 @@ from framepress.remote_files import RemoteOptions, remote_options
 from framepress.row_binding import BindingOptions
 from framepress.rows.select import parse_only, parse_row_ranges
 from framepress.settings import RenderSettings, RunLimits
+from framepress.temporary_folders import TEMP_PREFIX
 from framepress.workshop import choice, render_settings
 
 

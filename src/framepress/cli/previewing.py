@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import webbrowser
 
-from framepress.browser import remove_folders_of
 from framepress.cache_options import cache_options
 from framepress.cli import show
 from framepress.cli.listing import binding_of, remote_of
@@ -14,6 +13,7 @@ from framepress.preview.listed import ListSource
 from framepress.preview.model import PreviewModel
 from framepress.preview.server import PreviewServer
 from framepress.remote_files import RemoteFiles
+from framepress.temporary_folders import remove_folders_of
 from framepress.workshop import render_settings
 
 

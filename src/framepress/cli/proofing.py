@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from framepress.browser import remove_folders_of, sweep_temporary_folders
 from framepress.cache_options import cache_options
 from framepress.cli import show
 from framepress.cli.listing import binding_of, list_request
@@ -24,6 +23,7 @@ from framepress.proof.document import proof_document, proof_page
 from framepress.proof.found import ProofRequest
 from framepress.proof.identity import identity_of
 from framepress.proof.run import Proofer
+from framepress.temporary_folders import remove_folders_of, sweep_temporary_folders
 from framepress.workshop import Workshop, render_settings, run_limits, seconds_option, worker_count
 
 #: Rows of a proof set: a person looks at them.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from framepress.batch import Batch, BatchRequest
 from framepress.blobs import is_bucket_url
-from framepress.browser import BrowserOptions, remove_folders_of
+from framepress.browser import BrowserOptions
 from framepress.bundle_folder import local_composition
 from framepress.cache_options import CacheOptions
 from framepress.cli import show
@@ -28,6 +28,7 @@ from framepress.settings import RenderSettings, RunLimits
 from framepress.single import SingleRender, SingleRequest, in_format, render_to_stream
 from framepress.state import state_folder
 from framepress.stores import place_option
+from framepress.temporary_folders import remove_folders_of
 from framepress.workshop import (
     Workshop,
     reuse_level,

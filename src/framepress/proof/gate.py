@@ -15,7 +15,7 @@ from pathlib import Path
 
 from framepress.batch import Batch
 from framepress.bound_list import Beat, binder_of, worker_config_of
-from framepress.browser import TEMP_PREFIX, BrowserOptions, remove_folder
+from framepress.browser import BrowserOptions
 from framepress.errors import InputError, RowValueError
 from framepress.ledger_rows import BOUND
 from framepress.pool import WorkerPool
@@ -25,6 +25,7 @@ from framepress.proof.approval import Approval, check_approval
 from framepress.proof.gather import Gatherer, row_digest
 from framepress.proof.identity import identity_of
 from framepress.proof.work import Crew
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 from framepress.variants import Variant
 
 #: Rows with errors that are named in the message.
