@@ -18,6 +18,7 @@ import pytest
 
 import framepress
 from framepress import api
+from framepress.api_options import Options
 from framepress.errors import BrowserMissing, CompositionError, InputError, RowsError, UsageError
 from framepress.rows.given import GivenRows, as_read
 from program import PAGE, Program, frames_of
@@ -64,8 +65,8 @@ def test_every_parameter_and_option_is_typed_and_described() -> None:
         assert set(typing.get_type_hints(function)) == {*inspect.signature(function).parameters, "return"}
         for name in inspect.signature(function).parameters:
             assert name == "options" or re.search(rf"\b{name}: ", described), name
-    for name in typing.get_type_hints(api.Options):
-        assert re.search(rf"\b{name}\b", f"{api.Options.__doc__}"), name
+    for name in typing.get_type_hints(Options):
+        assert re.search(rf"\b{name}\b", f"{Options.__doc__}"), name
 
 
 @pytest.mark.parametrize("function", ["render", "render_many"])

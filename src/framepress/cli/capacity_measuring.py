@@ -11,7 +11,8 @@ from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
-from framepress.api import Options, render_many
+from framepress.api import render_many
+from framepress.api_options import Options
 from framepress.cache import Cache
 from framepress.capacity import ARTICLE, Measured, advise, best_of, hours_for
 from framepress.cli import show
