@@ -532,7 +532,8 @@ def test_a_process_killed_in_mid_put_leaves_nothing(tmp_path: Path, moment: str)
     code = """
         import os, sys, time
         from pathlib import Path
-        import framepress.cache as module
+        from framepress import cache_entries
+        from framepress.cache import Cache
         from framepress.keys import digest_bytes
 
         def wait(*_):
@@ -545,8 +546,8 @@ def test_a_process_killed_in_mid_put_leaves_nothing(tmp_path: Path, moment: str)
             if sys.argv[2] == "in the middle of the data":
                 wait()
 
-        module.write_sum = wait
-        module.Cache(Path(sys.argv[1])).put("plate", digest_bytes(b"one"), write)
+        cache_entries.write_sum = wait
+        Cache(Path(sys.argv[1])).put("plate", digest_bytes(b"one"), write)
     """
     cache = Cache(tmp_path / "cache")
     process = python(code, str(cache.folder), moment)

@@ -25,10 +25,10 @@ through this module for every frame, and reading it once is what brings it into 
 0.7-1.5 GB/s where the processor has instructions for it, half a second for a plate of 500 MB that took a
 minute to make. A damaged entry is dropped, and whoever asked makes it again.
 
-**Use.** The modification time of `data` is when the entry was last used, to within `TOUCH_S`. Pruning takes
-artifacts first (they were published elsewhere too), then other kinds, from the least recently used on. Held
-entries stay: a holder has a shared lock on the byte of `held` that stands for its entry, which goes with its
-process however that ends. A file that is open or mapped stays readable after its entry is gone.
+**Use.** The modification time of `data` is when the entry was last used, to within `cache_entries.TOUCH_S`.
+Pruning takes artifacts first (they were published elsewhere too), then other kinds, from the least recently
+used on. Held entries stay: a holder has a shared lock on the byte of `held` that stands for its entry, which
+goes with its process however that ends. A file that is open or mapped stays readable after its entry is gone.
 
 **A second level** may lie behind the folder (`SharedLevel`, `shared_cache`): what is not here and of one of
 `SHARED_KINDS` is fetched from there and stored here, and what is stored here is sent there.
@@ -40,41 +40,23 @@ caller that has the piece in its hands swallows: a full disk costs the next run 
 from __future__ import annotations
 
 import errno
-import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from framepress.cache_folder import (
-    CacheFolder,
-    Sum,
-    make_private_file,
-    read_sum,
-    remove_tree,
-    sum_of,
-    write_sum,
-)
+from framepress.cache_entries import CheckedEntries, Verified, verify
+from framepress.cache_folder import CacheFolder, Sum, read_sum
 from framepress.cache_limit import CacheInfo, Freed, Quota, default_limit, prune, summed
 from framepress.errors import CacheFault
 from framepress.file_copy import copy_file
 
-__all__ = ["SHARED_KINDS", "Cache", "CacheInfo", "Counters", "Freed", "SharedLevel", "Verified"]
+__all__ = ["SHARED_KINDS", "Cache", "CacheInfo", "Counters", "Freed", "SharedLevel"]
 
 #: The kinds that go to the second level: plates are raw pictures, larger than what they save elsewhere.
 SHARED_KINDS = frozenset({"artifact", "plan", "segment"})
-
-#: Seconds within which a second use of an entry is not noted: notes are writes.
-TOUCH_S = 60.0
-
-#: Entries of which a process remembers that it has checked them.
-CHECKED_MAX = 50_000
-
-#: How often an entry that others store and drop at the same moment is tried.
-_TRIES = 3
 
 
 @dataclass
@@ -103,15 +85,6 @@ class SharedLevel(Protocol):
 
 class _NotThereEither(Exception):
     """The second level does not have it."""
-
-
-@dataclass(frozen=True)
-class Verified:
-    """The outcome of `Cache.verify`; the damaged entries were dropped."""
-
-    count: int
-    size_bytes: int
-    damaged_count: int
 
 
 class Cache:
@@ -144,10 +117,9 @@ class Cache:
         self._files = CacheFolder(folder)
         self._files.prepare()
         self._files.sweep()
+        self._entries = CheckedEntries(self._files, self._damaged)
         self.limit_bytes = limit_bytes if limit_bytes is not None else default_limit(folder)
         self._quota = Quota(self._files, self.limit_bytes)
-        #: Kind and key of checked entries -> inode and size of the data.
-        self._checked: OrderedDict[tuple[str, str], tuple[int, int]] = OrderedDict()
 
     def close(self) -> None:
         """Wait for what goes to the second level; nothing to do without one. May be called more than once."""
@@ -162,7 +134,7 @@ class Cache:
         Between this call and its opening the file may be pruned away, unless the entry is held
         (`hold`): then open it and take FileNotFoundError for None. Never write to it.
         """
-        path = self._whole(kind, key) or self._from_shared(kind, key)
+        path = self._entries.whole(kind, key) or self._from_shared(kind, key)
         if path is None:
             self.counters.misses += 1
             return None
@@ -192,12 +164,11 @@ class Cache:
             CacheFault: the disk is full, or the folder cannot be written; nothing was stored. OSError from
                 `write` counts as that. Whatever else `write` raises passes through, and nothing was stored.
         """
-        place = self._files.path_of(kind, key)
         try:
             if not self._files.is_prepared():
                 # Somebody has removed the whole folder under us.
                 self._files.prepare()
-            return self._put(kind, key, place, write)
+            return self._put(kind, key, write)
         except OSError as exc:
             self.counters.unkept += 1
             full = exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -270,43 +241,9 @@ class Cache:
         Args:
             progress: called with the bytes that are read and the bytes in all.
         """
-        entries = list(self._files.entries())
-        total = sum(entry.size_bytes for entry in entries)
-        done = damaged = 0
-        for entry in entries:
-            place = self._files.path_of(entry.kind, entry.key)
-            if not _is_whole(place):
-                # It may also have been pruned since.
-                damaged += self._files.drop(entry.kind, entry.key)
-            done += entry.size_bytes
-            progress(done, total)
-        return Verified(len(entries), total, damaged)
+        return verify(self._files, progress)
 
     # ---- inside ---------------------------------------------------------------------------------
-
-    def _whole(self, kind: str, key: str) -> Path | None:
-        place = self._files.path_of(kind, key)
-        data = place / "data"
-        known = read_sum(place)
-        try:
-            facts = data.stat()
-        except OSError:
-            facts = None
-        if known is None and facts is None and not place.exists():
-            return None
-        if known is None or facts is None or facts.st_size != known.size_bytes:
-            self._damaged(kind, key)
-            return None
-        version = (facts.st_ino, facts.st_size)
-        if self._checked.get((kind, key)) != version:
-            if not _holds(data, known):
-                self._damaged(kind, key)
-                return None
-            self._remember(kind, key, version)
-        if abs(time.time() - facts.st_mtime) > TOUCH_S:
-            with suppress(OSError):
-                os.utime(data)
-        return data
 
     def _from_shared(self, kind: str, key: str) -> Path | None:
         shared = self._shared
@@ -318,7 +255,7 @@ class Cache:
                 raise _NotThereEither
 
         try:
-            return self._put(kind, key, self._files.path_of(kind, key), write, offer=False)
+            return self._put(kind, key, write, offer=False)
         except _NotThereEither:
             return None
         except OSError:
@@ -328,66 +265,13 @@ class Cache:
     def _damaged(self, kind: str, key: str) -> None:
         self.counters.damaged += self._files.drop(kind, key)
 
-    def _remember(self, kind: str, key: str, version: tuple[int, int]) -> None:
-        self._checked[kind, key] = version
-        if len(self._checked) > CHECKED_MAX:
-            self._checked.popitem(last=False)
-
-    def _put(
-        self,
-        kind: str,
-        key: str,
-        place: Path,
-        write: Callable[[BinaryIO], object],
-        *,
-        offer: bool = True,
-    ) -> Path:
-        making = self._files.new(key)
-        try:
-            data = making / "data"
-            with os.fdopen(make_private_file(data), "w+b") as stream:
-                write(stream)
-                stream.flush()
-                inode = os.fstat(stream.fileno()).st_ino
-            known = sum_of(data)
-            write_sum(making, known)
-            if not self._adopt(making, kind, key, place):
-                # The one that is there was checked by `_adopt`.
-                return place / "data"
-        except BaseException:
-            remove_tree(making)
-            raise
+    def _put(self, kind: str, key: str, write: Callable[[BinaryIO], object], *, offer: bool = True) -> Path:
+        place = self._files.path_of(kind, key)
+        known = self._entries.put(kind, key, write)
+        if known is None:
+            return place / "data"
         self.counters.stored += 1
-        self._remember(kind, key, (inode, known.size_bytes))
         if offer and self._shared is not None and kind in SHARED_KINDS:
             self._shared.offer(kind, key, place / "data", known)
         self._quota.added(known.size_bytes, keep=(kind, key))
         return place / "data"
-
-    def _adopt(self, making: Path, kind: str, key: str, place: Path) -> bool:
-        """Give a finished entry its place; False: a whole one stands there, and the new one is gone."""
-        for _ in range(_TRIES):
-            self._files.make_place(kind, key)
-            try:
-                making.rename(place)
-            except OSError as exc:
-                if exc.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                    raise
-                if self._whole(kind, key) is not None:
-                    remove_tree(making)
-                    return False
-            else:
-                return True
-        raise OSError(errno.EAGAIN, "others store and drop it all the time")
-
-
-def _holds(data: Path, known: Sum) -> bool:
-    try:
-        return sum_of(data) == known
-    except OSError:
-        return False
-
-
-def _is_whole(place: Path) -> bool:
-    known = read_sum(place)
-    return known is not None and _holds(place / "data", known)
