@@ -1,5 +1,5 @@
 """What processes of one machine decide about the plans of rows that a queue gives them, and what they tell
-each other through the cache. The renderer is a stand-in that answers surveys as told: real ones are in
+each other through the cache. Who makes plans is a stand-in that answers surveys as told: real ones are in
 `test_fleet_reuse`.
 """
 
@@ -16,10 +16,10 @@ import pytest
 from framepress import keys
 from framepress.cache import Cache
 from framepress.errors import FramepressError, PageError, PlanWrong
+from framepress.group_plans import GroupPlans
 from framepress.ordered_rows import OrderedRows
 from framepress.orders import OrderedCell, SurveyOrder
 from framepress.plan import Plan, group_digest
-from framepress.renderer import Renderer
 from framepress.results import RowResult
 from framepress.row_task import RowTask
 from framepress.samples import Sample
@@ -80,7 +80,7 @@ class Machine:
         return key, answer, False
 
     def process(self, attempts_max: int = 2) -> OrderedRows:
-        return OrderedRows(cast(Renderer, self), self.cache, lambda *_: None, attempts_max)
+        return OrderedRows(cast(GroupPlans, self), self.cache, lambda *_: None, attempts_max)
 
 
 def row(name: str, colour: str = "red") -> Variant:

@@ -122,12 +122,12 @@ def test_plain_frames_are_not_made_when_it_is_known_that_there_is_no_plan(
             renderer._shelf.put("ab" * 32, NoPlan("layers", "They do not add up."))  # type: ignore[union-attr]
 
     browser = renderer.warm.page()
-    renderer.keep_plain_frames([sample, sample], beat, group="ab" * 32)
+    renderer.plans.keep_plain_frames([sample, sample], beat, group="ab" * 32)
     assert beats[-1] == ("drawing samples", 5)
     assert not cache.keys("plain") and not cache.keys("noplain")
     assert renderer.warm.page() is browser, "it is not the browser's fault"
     beats.clear()
-    renderer.keep_plain_frames([sample], beat, group="cd" * 32)
+    renderer.plans.keep_plain_frames([sample], beat, group="cd" * 32)
     assert len(beats) == 60 and len(cache.keys("plain")) == 1
     renderer.close()
 
@@ -150,7 +150,7 @@ def test_bands_are_tried_before_the_frames_of_the_second_row_are_waited_for(
     def beat(step: str, _frame: int, _total: int) -> None:
         steps.append(step)
 
-    _, plan, _ = renderer.survey(samples, ["NAME"], beat, fresh=True, bands=True)
+    _, plan, _ = renderer.plans.survey(samples, ["NAME"], beat, fresh=True, bands=True)
     assert isinstance(plan, Plan) and plan.bands
     tried = [at for at, step in enumerate(steps) if step == "trying bands"]
     assert steps[tried[0] - 1] == steps[tried[-1] + 1] == steps[-1] == "checking the plan"

@@ -192,7 +192,7 @@ class Explainer:
 
         try:
             key, found, known = self._retried(
-                lambda: self._renderer.survey(
+                lambda: self._renderer.plans.survey(
                     group.samples, groups.personal, beat, fresh=False, bands=self.request.reuse == "bands"
                 )
             )

@@ -27,9 +27,9 @@ from framepress.cache import Cache
 from framepress.errors import CacheFault, EnvironmentFault, FramepressError, PlanWrong
 from framepress.freed_memory import give_back_memory
 from framepress.group import Group
+from framepress.group_plans import GroupPlans
 from framepress.orders import SurveyOrder
 from framepress.plan import Plan, group_digest
-from framepress.renderer import Renderer
 from framepress.results import RowResult
 from framepress.row_task import RowTask
 from framepress.shelf import void
@@ -57,8 +57,8 @@ class OrderedRows:
         attempts_max: surveys of one group that may fail.
     """
 
-    def __init__(self, renderer: Renderer, pieces: Cache, beat: SurveyBeat, attempts_max: int) -> None:
-        self._renderer = renderer
+    def __init__(self, plans: GroupPlans, pieces: Cache, beat: SurveyBeat, attempts_max: int) -> None:
+        self._plans = plans
         self._pieces = pieces
         self._beat = beat
         self._attempts_max = attempts_max
@@ -154,7 +154,7 @@ class OrderedRows:
         group.learn(answer, frozenset((str(answer.found),)) if wrong else frozenset())
 
     def _ask(self, task: SurveyTask) -> Surveyed:
-        return do_survey(self._renderer, task, self._beat)
+        return do_survey(self._plans, task, self._beat)
 
     @contextlib.contextmanager
     def _turn(self, key: str) -> Iterator[None]:
@@ -212,10 +212,10 @@ class OrderedRows:
         return {}
 
 
-def do_survey(renderer: Renderer, task: SurveyTask, beat: SurveyBeat) -> Surveyed:
-    """Do a survey in this process; arguments and errors: `Renderer.survey`."""
+def do_survey(plans: GroupPlans, task: SurveyTask, beat: SurveyBeat) -> Surveyed:
+    """Do a survey in this process; arguments and errors: `GroupPlans.survey`."""
     began = time.perf_counter()
-    key, found, stored = renderer.survey(
+    key, found, stored = plans.survey(
         task.samples,
         task.personal,
         beat,

@@ -80,7 +80,7 @@ class Worker:
         self._ordered: OrderedRows | None = None
         if pieces is not None:
             tries = config.limits.attempts_max
-            self._ordered = OrderedRows(self.renderer, pieces, self._survey_beat, tries)
+            self._ordered = OrderedRows(self.renderer.plans, pieces, self._survey_beat, tries)
         self._preflight = PreflightBench(self.renderer, self._beat)
         # While the store works, this thread waits for it and sends nothing.
         self._store = BeatingStore(
@@ -124,9 +124,9 @@ class Worker:
                 encoded = renderer.encode(clip, [range(*gop) for gop in task.gops], self._beat)
                 return SegmentsDone(encoded, renderer.stateful(), time.perf_counter() - began)
             case SurveyTask():
-                return do_survey(renderer, task, self._survey_beat)
+                return do_survey(renderer.plans, task, self._survey_beat)
             case PlainFramesTask():
-                renderer.keep_plain_frames(task.samples, self._survey_beat, group=task.group)
+                renderer.plans.keep_plain_frames(task.samples, self._survey_beat, group=task.group)
                 return Kept()
             case BasisTask() | InspectTask() | ShotTask():
                 renderer.warm.page()
