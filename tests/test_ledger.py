@@ -24,8 +24,9 @@ from framepress.errors import (
     StorageFault,
     UsageError,
 )
-from framepress.ledger import STATES, Ledger
+from framepress.ledger import Ledger
 from framepress.ledger_file import SCHEMA_VERSION
+from framepress.ledger_queries import STATES
 from framepress.lexeme import Lexeme
 from framepress.rows import BadRow, Row
 
