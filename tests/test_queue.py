@@ -118,7 +118,7 @@ def bench(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Bench]:
     # Emulators have one server.
-    monkeypatch.setattr("framepress.queue.sqs.DEAD_POLL_S", 0)
+    monkeypatch.setattr("framepress.queue.sqs_dead.DEAD_POLL_S", 0)
     kind: str = request.param
     name = f"t{uuid4().hex[:10]}"
     if kind == "sqlite":
