@@ -15,7 +15,7 @@ from framepress.blobs import open_blobs
 from framepress.cache import Cache
 from framepress.errors import InputError
 from framepress.fleet import FleetRun
-from framepress.intake import ORDER_GONE
+from framepress.fleet_reuse import ORDER_GONE
 from framepress.orders import (
     OrderedCell,
     SurveyOrder,

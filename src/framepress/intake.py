@@ -2,39 +2,34 @@
 
 Messages are data of unknown origin. `template` may name a bundle in the store that the clip goes to, or a
 composition below a folder that this worker serves; `out` stays below the store; the store is one that this
-worker may write to; sizes are limited.
+worker may write to; sizes are limited. What `template` names is found by `local_compositions`; what the row
+may share with others is known to `fleet_reuse`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import tempfile
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from framepress import variants
-from framepress.blobs import check_bucket_url, is_bucket_url, open_blobs
+from framepress.blobs import check_bucket_url, is_bucket_url
 from framepress.browser import Browser, BrowserOptions
-from framepress.bundle import BundleRef, fetch_bundle, fetch_row_file, parse_bundle, safe_member
-from framepress.cache_options import CacheOptions, cache_options, open_if_usable
 from framepress.composition import Composition
-from framepress.composition_loading import load_composition
 from framepress.environment import environment_of
-from framepress.errors import EnvironmentFault, InputError, RowValueError, StorageFault
-from framepress.keys import digest_file
+from framepress.errors import EnvironmentFault, RowValueError, StorageFault
+from framepress.fleet_reuse import FleetReuse
+from framepress.local_compositions import LocalCompositions
 from framepress.messages import Message, MessageError, NotHere, decode_message, message_settings
 from framepress.names import safe_name
-from framepress.orders import SurveyOrder, alone, get_order, voided_plans
 from framepress.provenance import Demands
 from framepress.queue.base import BODY_BYTES_MAX, Lease
 from framepress.references import is_remote
-from framepress.remote_folder import remote_path
 from framepress.remote_source import Known
 from framepress.results import RowResult
 from framepress.row_task import RowTask
@@ -45,21 +40,7 @@ from framepress.sweeping import Sweeping
 from framepress.tasks import WorkerConfig
 from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 from framepress.wanted_poster import WantedPoster
-from framepress.workshop import Workshop, reuse_level
-
-#: Why rows of a queue are rendered plain.
-ORDER_GONE = "what says which rows to compare is gone from the store, or of another version"
-OTHER_FILES = "a row that it is compared with has another file of the same name"
-NO_PIECES = "the worker has no folder for what rows share (FRAMEPRESS_CACHE_DIR, TMPDIR)"
-
-#: Seconds after which a worker looks again which plans others have given up.
-VOIDS_S = 30.0
-
-#: Unpacked bundles kept; a queue rarely has more than one run's at a time.
-BUNDLES_MAX = 8
-
-#: Survey orders kept; a run has one per format and locale.
-ORDERS_MAX = 32
+from framepress.workshop import Workshop
 
 _FOREIGN = "Move it, or render this run with another --out-dir."
 
@@ -105,15 +86,6 @@ class Prepared:
     stored: RowResult | None
 
 
-@dataclass
-class _Bundle:
-    """An unpacked bundle. `files`: what rows have put into it, path -> digest."""
-
-    folder: Path
-    composition: Composition
-    files: dict[str, str] = field(default_factory=dict)
-
-
 class Intake:
     """Prepares jobs, in one thread. Close it, or temporary folders stay.
 
@@ -124,17 +96,13 @@ class Intake:
     def __init__(self, options: IntakeOptions) -> None:
         self.options = options
         self._stack = ExitStack()
-        self._bundles: dict[str, list[_Bundle]] = {}
         self._browsers: dict[tuple[Path, bool], BrowserOptions] = {}
         self._environment: str | None = None
         self._sweeps: dict[str, Sweeping] = {}
         self._remote = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-remote-"))
         self._stack.callback(remove_folder, self._remote)
-        self._demands = Demands(max_reuse=reuse_level(None, options.environ))
-        self._pieces = self._choose_pieces()
-        self._orders: dict[tuple[str, str], SurveyOrder | None] = {}
-        #: Per store: when it was last looked at, and the plans that its workers have given up.
-        self._voids: dict[str, tuple[float, frozenset[str]]] = {}
+        self._compositions = LocalCompositions(options.serve, self._remote, self._stack)
+        self._reuse = FleetReuse(options.environ, self._compositions, self._stack)
 
     def close(self) -> None:
         """Remove temporary folders, and what workers left that were killed since the last look."""
@@ -190,7 +158,7 @@ class Intake:
         """
         place = self.store_of(message)
         settings = message_settings(message)
-        composition = self._composition(message, place)
+        composition = self._compositions.composition(message, place)
         browser = self._browser(composition, settings)
         self._check_environment(message, browser)
         out = _safe_out(message.out)
@@ -207,8 +175,8 @@ class Intake:
             poster = WantedPoster(row_key, Fraction(message.poster.time), message.poster.button)
         store = open_store(place)
         self._sweeps.setdefault(place, Sweeping(store)).on_job(again=lease.deliveries > 1)
-        demands = self._demands_of(place)
-        order, plain_because = self._order(message, place, composition, variant)
+        demands = self._reuse.demands_of(place)
+        order, plain_because = self._reuse.order(message, place, composition, variant)
         task = RowTask(
             variant=variant,
             row_key=row_key,
@@ -230,140 +198,15 @@ class Intake:
             limits=self.options.limits,
             browser=browser,
             out=place,
-            pieces=self._pieces,
+            pieces=self._reuse.pieces,
             remote=self._remote,
         )
         task, stored = _look(store, task, demands)
         return Prepared(lease, message, place, config, task, stored)
 
-    # ---- what rows share ------------------------------------------------------------------------
-
     def refuse(self, place: str, plan: str) -> None:
         """A plan has been given up: clips that were made by it will not do."""
-        _, known = self._voids.get(place, (0.0, frozenset()))
-        self._voids[place] = (time.monotonic(), known | {plan})
-
-    def _demands_of(self, place: str) -> Demands:
-        """What a stored clip must be, as far as the store's workers know."""
-        looked_at, known = self._voids.get(place, (-math.inf, frozenset()))
-        if time.monotonic() - looked_at >= VOIDS_S:
-            known = voided_plans(open_blobs(place))
-            self._voids[place] = (time.monotonic(), known)
-        return replace(self._demands, voided=known)
-
-    def _order(
-        self, message: Message, place: str, composition: Composition, variant: variants.Variant
-    ) -> tuple[SurveyOrder | None, str | None]:
-        """What of the list's order matters to the row, with the files of its samples here; or why there is
-        none."""
-        if self._demands.max_reuse == "off":
-            # There is nothing to explain, as in a run without a queue.
-            return None, None
-        if self._pieces is None:
-            return None, NO_PIECES
-        if message.order is None or message.run is None:
-            return alone(variant), None
-        key = (place, message.order)
-        if key not in self._orders:
-            while len(self._orders) >= ORDERS_MAX:
-                self._orders.pop(next(iter(self._orders)))
-            # One that cannot be read is of another version: its rows are plain, not dead.
-            self._orders[key] = None
-            with contextlib.suppress(InputError):
-                self._orders[key] = get_order(open_blobs(place), message.run, message.order)
-        order = self._orders[key]
-        if order is None:
-            return None, ORDER_GONE
-        order = order.near(variant.values)
-        ref = parse_bundle(message.template)
-        for cell in order.cells if ref is not None else ():
-            for sample in cell.samples:
-                assert ref is not None
-                files = sample.variant.files
-                if files and self._unpacked(ref, files).folder != composition.folder:
-                    return None, OTHER_FILES
-        return order, None
-
-    def _choose_pieces(self) -> CacheOptions | None:
-        """This machine's cache, or a folder that goes with the worker; None: reuse is off, or no room."""
-        if self._demands.max_reuse == "off":
-            return None
-        chosen = cache_options(self.options.environ)
-        if open_if_usable(chosen) is not None:
-            return chosen
-        try:
-            folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-pieces-"))
-        except OSError:
-            return None
-        self._stack.callback(remove_folder, folder)
-        return CacheOptions(folder)
-
-    # ---- the composition ------------------------------------------------------------------------
-
-    def _composition(self, message: Message, place: str) -> Composition:
-        ref = parse_bundle(message.template)
-        if ref is None:
-            return load_composition(self._served(message.template))
-        if ref.base.rstrip("/") != place.rstrip("/"):
-            raise MessageError(
-                "The message's bundle lies in another store than its clip is to go to.", rule="bundle-store"
-            )
-        return self._unpacked(ref, message.files).composition
-
-    def _served(self, template: str) -> Path:
-        for folder in self.options.serve:
-            root = folder.resolve()
-            # An absolute path replaces the folder, and then has to lie in it.
-            with contextlib.suppress(OSError, ValueError):
-                target = (root / template).resolve(strict=True)
-                if target.is_relative_to(root):
-                    return target
-        raise NotHere(
-            "The message's template is no bundle, and no composition in a folder that this worker serves. "
-            "Start it with --serve FOLDER, or send bundles with `framepress enqueue`.",
-            rule="template-refused",
-        )
-
-    def _unpacked(self, ref: BundleRef, files: Mapping[str, str]) -> _Bundle:
-        """The bundle on this disk, with the files of a row in it."""
-        known = self._bundles.setdefault(ref.digest, [])
-        # Two rows that have different files under one name must not share a folder.
-        fit = (b for b in known if all(b.files.get(path, digest) == digest for path, digest in files.items()))
-        bundle = next(fit, None)
-        blobs = open_blobs(ref.base)
-        if bundle is None:
-            self._forget_bundles()
-            folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-bundle-"))
-            self._stack.callback(remove_folder, folder)
-            bundle = _Bundle(folder, load_composition(fetch_bundle(blobs, ref, folder)))
-            known.append(bundle)
-        for path, digest in files.items():
-            if path in bundle.files:
-                continue
-            if is_remote(path):
-                if not remote_path(self._remote, digest).is_file():
-                    fetch_row_file(blobs, digest, remote_path(self._remote, digest))
-                bundle.files[path] = digest
-                continue
-            target = bundle.folder / path
-            if not safe_member(path) or not target.resolve().is_relative_to(bundle.folder.resolve()):
-                raise MessageError(
-                    "A file of the row has a name that leaves the composition's folder.", rule="file-name"
-                )
-            if not (target.is_file() and digest_file(target) == digest):
-                if path in bundle.composition.files:
-                    raise MessageError(
-                        "A file of the row has the name of a file of the composition and another content.",
-                        rule="file-name",
-                    )
-                fetch_row_file(blobs, digest, target)
-            bundle.files[path] = digest
-        return bundle
-
-    def _forget_bundles(self) -> None:
-        # Their folders stay until the worker ends: rows in work may still read them.
-        while sum(map(len, self._bundles.values())) >= BUNDLES_MAX:
-            self._bundles.pop(next(iter(self._bundles)))
+        self._reuse.refuse(place, plan)
 
     def _bind(self, composition: Composition, message: Message) -> variants.Variant:
         binder = variants.Binder(
