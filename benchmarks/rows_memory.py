@@ -67,7 +67,8 @@ def make(kind: str, count: int, folder: Path) -> tuple[str, str | None]:
 
 def prepare(spec: str, query: str | None, folder: Path) -> None:
     """What a run does before it renders; prints seconds and the greatest resident memory, MB."""
-    from framepress.batch import Batch, BatchRequest  # noqa: PLC0415 - only in the measured process
+    from framepress.batch import Batch  # noqa: PLC0415 - only in the measured process
+    from framepress.batch_request import BatchRequest  # noqa: PLC0415
     from framepress.row_binding import BindingOptions  # noqa: PLC0415
     from framepress.settings import RenderSettings, RunLimits  # noqa: PLC0415
 

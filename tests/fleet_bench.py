@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from framepress.batch import Batch, BatchRequest
+from framepress.batch import Batch
+from framepress.batch_request import BatchRequest
 from framepress.blobs import open_blobs
 from framepress.demo import PAGE, read_number
 from framepress.enqueue import Sent, enqueue

@@ -20,7 +20,8 @@ import pytest
 from numpy.typing import NDArray
 
 from framepress import feeder, frames_to_segments, planned
-from framepress.batch import Batch, BatchRequest
+from framepress.batch import Batch
+from framepress.batch_request import BatchRequest
 from framepress.browser import BrowserOptions
 from framepress.cache_options import CacheOptions
 from framepress.clip import Artifact

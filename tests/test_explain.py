@@ -17,7 +17,8 @@ import pytest
 
 from framepress import explain
 from framepress.band_layout import Band
-from framepress.batch import Batch, BatchRequest, Progress
+from framepress.batch import Batch
+from framepress.batch_request import BatchRequest, Progress
 from framepress.cli import run as framepress_run
 from framepress.cli import show
 from framepress.explain import Measured

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from framepress.batch import Batch, BatchRequest
+from framepress.batch import Batch
+from framepress.batch_request import BatchRequest
 from framepress.preflight.choose import Chooser
 from framepress.proof.gather import Gatherer
 from framepress.row_binding import BindingOptions

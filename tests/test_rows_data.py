@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from framepress.batch import BatchRequest
+from framepress.batch_request import BatchRequest
 from framepress.errors import EnvironmentFault, FramepressError, RowsError, UsageError
 from framepress.lexeme import Lexeme
 from framepress.row_binding import BindingOptions

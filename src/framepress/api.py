@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Unpack
 
 from framepress.api_options import Checked, Options
-from framepress.batch import Batch, BatchRequest, Progress
+from framepress.batch import Batch
+from framepress.batch_request import BatchRequest, Progress
 from framepress.composition_loading import load_composition
 from framepress.declarations import FORMAT_NAME
 from framepress.errors import UsageError

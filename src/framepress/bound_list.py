@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from framepress import variants
-from framepress.batch import Batch, BatchRequest, Progress
+from framepress.batch import Batch
+from framepress.batch_request import BatchRequest, Progress
 from framepress.browser import BrowserOptions
 from framepress.composition import Composition
 from framepress.ledger import Ledger

@@ -18,6 +18,7 @@ from framepress.errors import StorageFault
 from framepress.ledger import Ledger
 from framepress.lexeme import dumps
 from framepress.partial import replacing
+from framepress.results import RowResult, Seconds
 
 #: Our columns, after the list's own; ``fp_`` goes in front of one that the list has too.
 COLUMNS = ("status", "file", "poster", "seconds", "bytes", "error")
@@ -68,6 +69,18 @@ def write_results_csv(path: Path, ledger: Ledger) -> None:
             f"{path} cannot be written: {exc.strerror}. Make room or choose another with --results.",
             rule="results",
         ) from exc
+
+
+def for_ledger(result: RowResult) -> dict[str, object]:
+    """The result as the ledger keeps it and `write_results_csv` reads it."""
+    return {
+        "file": result.out,
+        "poster": result.poster,
+        "seconds": result.seconds.total if result.seconds != Seconds() else None,
+        "bytes": result.bytes or None,
+        "plan": result.plan,
+        "stored": result.path == "stored",
+    }
 
 
 def _own_columns(columns: tuple[str, ...], wanted: tuple[str, ...]) -> list[str]:

@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from framepress.batch import Batch, BatchRequest
+from framepress.batch import Batch
+from framepress.batch_request import BatchRequest
 from framepress.bundle_folder import local_composition
 from framepress.cache_options import cache_options
 from framepress.cli import show

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
-from framepress.batch import Batch, BatchRequest
+from framepress.batch import Batch
+from framepress.batch_request import BatchRequest
 from framepress.blobs import is_bucket_url
 from framepress.browser import BrowserOptions
 from framepress.bundle_folder import local_composition

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
-    from framepress import batch, single
+    from framepress import batch_request, single
     from framepress.results import RowResult, Summary
 
 #: Seconds between two plain lines where there is no terminal.
@@ -76,7 +76,7 @@ class Reporter:
         if self._bar is not None:
             self._bar.stop()
 
-    def batch(self, progress: batch.Progress) -> None:
+    def batch(self, progress: batch_request.Progress) -> None:
         """Show where a run over a list stands."""
         done = progress.done + progress.failed
         if progress.phase == "rendering":
@@ -118,7 +118,7 @@ def _part(done: int, total: int) -> str:
     return f"{min(100, done * 100 // total)} %" if total else "0 %"
 
 
-def _told(progress: batch.Progress) -> str:
+def _told(progress: batch_request.Progress) -> str:
     parts = [f"{progress.done + progress.failed:,}/{progress.total:,} rows"]
     if progress.failed:
         parts.append(f"{progress.failed:,} failed")
