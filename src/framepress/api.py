@@ -28,7 +28,8 @@ from framepress.results import RowResult
 from framepress.row_binding import BindingOptions
 from framepress.rows.given import as_read
 from framepress.rows.select import parse_only, parse_row_ranges
-from framepress.single import SingleRender, SingleRequest
+from framepress.single import SingleRender
+from framepress.single_request import SingleRequest
 
 Rows = str | os.PathLike[str] | Iterable[Mapping[str, object]]
 

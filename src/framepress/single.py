@@ -1,4 +1,7 @@
-"""One clip by itself: split over its GOPs when there are workers to spare and the page is seekable."""
+"""One clip by itself: split over its GOPs when there are workers to spare and the page is seekable.
+
+What is asked for, and bound to the composition: `single_request`.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +10,27 @@ import shutil
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
 from framepress import variants
 from framepress.artifacts import Artifacts
-from framepress.browser import BrowserOptions
-from framepress.cache_options import CacheOptions, open_if_usable
+from framepress.cache_options import open_if_usable
 from framepress.composition import Composition
 from framepress.composition_loading import load_composition
-from framepress.declarations import FORMAT_NAME
 from framepress.environment import machine_environment
 from framepress.errors import FramepressError, InternalError
 from framepress.frames_to_segments import EncodedFrames
 from framepress.names import safe_name
-from framepress.output_formats import parse_format
 from framepress.pool import WorkerPool
 from framepress.provenance import Demands
-from framepress.remote_files import RemoteFiles, RemoteOptions
 from framepress.renderer import Renderer
 from framepress.results import RowResult, Seconds
 from framepress.row_task import RowTask
-from framepress.settings import RenderSettings, RunLimits
+from framepress.single_request import SingleRequest, bind_values, worker_config
 from framepress.store import ANY_WILL_DO, FolderStore
 from framepress.tasks import (
     Failed,
@@ -43,60 +41,14 @@ from framepress.tasks import (
     SegmentTask,
     StillTask,
     Task,
-    WorkerConfig,
 )
 from framepress.temporary_folders import TEMP_PREFIX, sweep_temporary_folders
-from framepress.wanted_poster import WantedPoster
 
 #: Seconds between two looks at what the workers do.
 TICK_S = 0.2
 
 #: What to do about a file of somebody else's.
 WAY_OUT_FOREIGN = "Choose another --out, or overwrite it with --force."
-
-
-@dataclass(frozen=True)
-class SingleRequest:
-    """One clip as it was asked for.
-
-    Attributes:
-        values: variable to value, as typed.
-        out: the file; None: nothing is published (`still`, or a clip that is streamed).
-        workers: processes at most.
-        force: render although the clip is there; overwrite a file that is not ours.
-        again: render although the clip is there.
-        cache, demands, refresh_environment: see `BatchRequest`.
-    """
-
-    composition: Path
-    values: Mapping[str, object]
-    out: Path
-    settings: RenderSettings
-    limits: RunLimits
-    browser: BrowserOptions
-    workers: int = 1
-    force: bool = False
-    again: bool = False
-    cache: CacheOptions | None = None
-    demands: Demands = ANY_WILL_DO
-    refresh_environment: bool = False
-    poster_s: Fraction | None = None
-    poster_button: bool = False
-    place: str = "--vars"
-    column_map: Mapping[str, str] = field(default_factory=dict)
-    remote: RemoteOptions | None = None
-
-
-def in_format(request: SingleRequest, name: str) -> SingleRequest:
-    """The same clip in a format, in a file whose name says so: at ``{@format}``, else at its end."""
-    slug = parse_format(name).slug
-    file = request.out.name
-    if "{@format}" in file:
-        file = file.replace("{@format}", slug)
-    else:
-        stem, dot, ending = file.rpartition(".")
-        file = f"{stem}-{slug}{dot}{ending}" if dot and stem else f"{file}-{slug}"
-    return replace(request, values={**request.values, FORMAT_NAME: name}, out=request.out.with_name(file))
 
 
 class SingleRender:
@@ -116,22 +68,7 @@ class SingleRender:
         self.frames_shown = 0
         self._on_progress = on_progress
         self._on_note = on_note
-        binder = variants.Binder(
-            self.composition,
-            columns=tuple(request.values),
-            column_map=request.column_map,
-            use_default=(),
-            batch=False,
-        )
-        binder.check_columns()
-        if FORMAT_NAME in request.values:
-            self.composition.in_format(str(request.values[FORMAT_NAME]))
-        with ExitStack() as stack:
-            if request.remote is not None:
-                binder.remote = stack.enter_context(closing(RemoteFiles(request.remote)))
-            self.variant = binder.bind(request.values, place=request.place, row_number=None)
-        if binder.fell_back:
-            on_note("data-fallback-src stands for a file that could not be fetched.")
+        self.variant = bind_values(request, self.composition, on_note)
         self.row_key = variants.row_key_of(self.composition, self.variant, request.settings)
         self._attempt = 1
         self._artifacts = Artifacts(None, ANY_WILL_DO)
@@ -162,7 +99,7 @@ class SingleRender:
         stored = self._stored(store, name, demands)
         if stored is not None and (request.poster_s is None or poster is not None):
             return stored.model_copy(update={"poster": poster})
-        with WorkerPool(self._config(), max(1, request.workers)) as pool:
+        with WorkerPool(worker_config(self.request, self.composition), max(1, request.workers)) as pool:
             if stored is not None:
                 return stored.model_copy(update={"poster": self._poster(pool, store, name)})
             if request.workers > 1:
@@ -180,7 +117,7 @@ class SingleRender:
     def still(self, time_s: Fraction) -> tuple[RowResult, bytes]:
         """The frame at `time_s` seconds as PNG, with what is to be said about it."""
         sweep_temporary_folders()
-        with WorkerPool(self._config(), 1) as pool:
+        with WorkerPool(worker_config(self.request, self.composition), 1) as pool:
             png = self._still(pool, time_s)
         result = RowResult(
             status="done",
@@ -225,16 +162,10 @@ class SingleRender:
 
     def _stored_poster(self, store: FolderStore, name: str) -> str | None:
         """The poster that is there already, if it is the one that was asked for."""
-        wanted = self._wanted_poster()
+        wanted = self.request.wanted_poster(self.row_key)
         if wanted is None or self.request.force:
             return None
         return wanted.stored(store, name, way_out=WAY_OUT_FOREIGN)
-
-    def _wanted_poster(self) -> WantedPoster | None:
-        request = self.request
-        if request.poster_s is None:
-            return None
-        return WantedPoster(self.row_key, request.poster_s, request.poster_button)
 
     def _whole(self, pool: WorkerPool, name: str) -> RowResult:
         reply = self._ask(
@@ -243,7 +174,7 @@ class SingleRender:
                 variant=self.variant,
                 row_key=self.row_key,
                 out=name,
-                poster=self._wanted_poster(),
+                poster=self.request.wanted_poster(self.row_key),
                 stays=None,
             ),
         )
@@ -302,7 +233,7 @@ class SingleRender:
         )
 
     def _poster(self, pool: WorkerPool, store: FolderStore, name: str) -> str | None:
-        wanted = self._wanted_poster()
+        wanted = self.request.wanted_poster(self.row_key)
         if wanted is None:
             return None
         return wanted.publish(store, name, self._still(pool, wanted.time_s))
@@ -347,20 +278,6 @@ class SingleRender:
         self.frames_total = max(self.frames_total, total)
         self.frames_shown = self.frames_done + frames
         self._on_progress(self)
-
-    def _config(self) -> WorkerConfig:
-        request = self.request
-        return WorkerConfig(
-            number=1,
-            composition=self.composition.path,
-            composition_digest=self.composition.digest,
-            settings=request.settings,
-            limits=request.limits,
-            browser=request.browser,
-            out=request.out.parent,
-            cache=request.cache,
-            remote=request.remote.folder if request.remote is not None else None,
-        )
 
 
 def render_to_stream(

@@ -26,7 +26,8 @@ from framepress.provenance import Demands
 from framepress.remote_files import RemoteOptions
 from framepress.results import RowResult
 from framepress.settings import RenderSettings, RunLimits
-from framepress.single import SingleRender, SingleRequest, in_format, render_to_stream
+from framepress.single import SingleRender, render_to_stream
+from framepress.single_request import SingleRequest, in_format
 from framepress.state import state_folder
 from framepress.stores import place_option
 from framepress.temporary_folders import remove_folders_of
