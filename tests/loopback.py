@@ -38,6 +38,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
+        # Said aloud, or a client may send its next request into a connection that is about to go.
+        self.send_header("Connection", "close")
         if length != -1:
             self.send_header("Content-Length", str(len(body) if length is None else length))
         for name, value in headers.items():
