@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framepress import variants
+from framepress import temporary_folders, variants
 from framepress.browser import Browser
 from framepress.errors import BrowserCrash, BrowserMissing, FrameTimeout
 from framepress.page import Page
@@ -329,6 +329,26 @@ def test_a_browser_that_nobody_knows_of_yet_does_not_outlive_its_folder(
     # What dies late makes its folder anew.
     time.sleep(0.5)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_browser_that_is_just_starting_is_ended_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a process becomes another program its command line is empty for a moment."""
+    arguments = [sys.executable, "-c", "import time; time.sleep(60)", f"--user-data-dir={tmp_path}/profile"]
+    with subprocess.Popen(arguments, start_new_session=True) as process:
+        looks = []
+        read = temporary_folders._command_line
+
+        def command_line(place: Path) -> bytes:
+            looks.append(place.name == str(process.pid))
+            return b"" if sum(looks) == 1 and looks[-1] else read(place)
+
+        monkeypatch.setattr(temporary_folders, "_command_line", command_line)
+        temporary_folders.end_browsers_of(tmp_path)
+        left = process.poll()
+        process.kill()
+    assert sum(looks) >= 2 and left == -signal.SIGKILL
 
 
 def test_folders_of_the_living_are_not_swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

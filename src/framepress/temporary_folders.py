@@ -16,6 +16,12 @@ from pathlib import Path
 #: Prefix of our temporary folders; the process id follows, so the folders of dead processes can be swept.
 TEMP_PREFIX = "framepress-"
 
+#: Seconds that a process may be without a command line while it becomes another program.
+STARTING_S_MAX = 0.2
+
+#: Of a process's flags in proc(5): it is a thread of the kernel.
+_PF_KTHREAD = 0x00200000
+
 
 def remove_folder(folder: Path) -> None:
     """Remove a folder that dying processes may still be writing into."""
@@ -37,9 +43,7 @@ def remove_folders_of(pid: int) -> None:
 
 def end_browsers_of(folder: Path, *, within_s: float = 2.0) -> None:
     """End browsers whose profile is in a folder: else they would write it anew after it was removed."""
-    profile = os.fsencode(f"--user-data-dir={folder / 'profile'}")
-    lines = Path("/proc").glob("[0-9]*/cmdline")
-    left = [int(line.parent.name) for line in lines if _names(line, profile)]
+    left = _named(os.fsencode(f"--user-data-dir={folder / 'profile'}"))
     for pid in left:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             # It leads a session of its own, see `Browser`; its helpers bear the same words.
@@ -50,10 +54,31 @@ def end_browsers_of(folder: Path, *, within_s: float = 2.0) -> None:
         time.sleep(0.005)
 
 
-def _names(command_line: Path, word: bytes) -> bool:
+def _named(word: bytes) -> list[int]:
+    """Processes whose command line has a word in it."""
+    deadline = time.monotonic() + STARTING_S_MAX
+    while True:
+        lines = {int(process.name): _command_line(process) for process in Path("/proc").glob("[0-9]*")}
+        # A shell that becomes Chromium has none for a moment.
+        if any(not line and _starts(pid) for pid, line in lines.items()) and time.monotonic() < deadline:
+            time.sleep(0.002)
+            continue
+        return [pid for pid, line in lines.items() if word in line.split(b"\0")]
+
+
+def _command_line(process: Path) -> bytes:
     try:
-        return word in command_line.read_bytes().split(b"\0")
+        return (process / "cmdline").read_bytes()
     except OSError:
+        return b""
+
+
+def _starts(pid: int) -> bool:
+    """Whether a process without a command line lives, and is none of the kernel's own."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return stat[0] not in (b"Z", b"X") and not int(stat[6]) & _PF_KTHREAD
+    except (OSError, IndexError):
         return False
 
 
