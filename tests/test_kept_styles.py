@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -292,9 +293,29 @@ def test_a_font_that_comes_late_draws_the_text_elsewhere_in_the_same_box(stage: 
         assert late == ink() != early
 
 
-@pytest.mark.parametrize("of_all", [False, True], ids=["personal", "of all"])
+def personal_ink(page: Page, place: str) -> list[float]:
+    page.evaluate(f"__framepress.setLayers(['{place}'])")
+    page.evaluate('__framepress.showLayer("personal", true)')
+    return list(page.evaluate("__framepress.settled()")["layers"]["personal"][0]["ink"])
+
+
+def any_ink(page: Page, place: str) -> list[float]:
+    told = page.evaluate("__framepress.looks()")
+    return list(told["ink"][told["places"].index(place)])
+
+
+def seen_ink(page: Page, place: str) -> list[float]:
+    return list(page.evaluate(f"__framepress.seenAt(['{place}'])")[0])
+
+
+def line_box(page: Page, place: str) -> list[float]:
+    texts = page.evaluate("__framepress.layoutFacts()")["texts"]
+    return next(list(fact["lines"][0]) for fact in texts if fact["place"] == place)
+
+
+@pytest.mark.parametrize("ink_of", [personal_ink, any_ink, seen_ink, line_box])
 def test_a_font_that_comes_late_draws_higher_letters_in_lines_of_the_same_height(
-    stage: Stage, of_all: bool
+    stage: Stage, ink_of: Callable[[Page, str], list[float]]
 ) -> None:
     font = Path(__file__).parents[1] / "src" / "framepress" / "fonts" / "NotoSansMono-Bold.ttf"
     (stage.folder / font.name).write_bytes(font.read_bytes())
@@ -312,21 +333,13 @@ def test_a_font_that_comes_late_draws_higher_letters_in_lines_of_the_same_height
     with renderer.warm.guard() as open_page:
         place = place_of(open_page, "#seen")
 
-        def ink(of: Page) -> list[float]:
-            if of_all:
-                told = of.evaluate("__framepress.looks()")
-                return list(told["ink"][told["places"].index(place)])
-            of.evaluate(f"__framepress.setLayers(['{place}'])")
-            of.evaluate('__framepress.showLayer("personal", true)')
-            return list(of.evaluate("__framepress.settled()")["layers"]["personal"][0]["ink"])
-
         open_page.seek(0, FPS)
-        early = ink(open_page)
+        early = ink_of(open_page, place)
         open_page.evaluate(load.replace("FONT", font.name))
-        late = ink(open_page)
+        late = ink_of(open_page, place)
         open_page.evaluate("(() => { document.querySelector('#seen').firstChild.data += '\u2009'; })()")
         assert late != early
-        assert late[1::2] == ink(open_page)[1::2], "a text that was not measured before"
+        assert late[1::2] == ink_of(open_page, place)[1::2], "a text that was not measured before"
 
 
 def rests(page: Page, *, kept: bool) -> list[int]:

@@ -40,6 +40,7 @@ function seenInk(root, place) {
 
 // For each place: where it and all inside it are seen now, [left, top, right, bottom] in CSS pixels; null: nowhere.
 function seenAt(places) {
+  noteFonts();
   return places.map((place) => {
     const root = elementAt(place);
     return root && hasBox(root) ? seenInk(root, place) : null;

@@ -189,6 +189,7 @@ function meets(box, texts) {
 // Every text and picture that is seen now, and what elements paint that text lies on, and where; with `everyBox` all
 // of them, which takes half as long again.
 function layoutFacts(everyBox = false) {
+  noteFonts();
   const elements = allElements();
   facts.places = new Map(elements);
   const texts = [];
