@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
 
+from framepress.column_match import ColumnMatch
 from framepress.composition import Composition
 from framepress.declarations import Declaration
+from framepress.errors import RowValueError
 from framepress.escaping import NotFitting, check_address, scheme_of
 from framepress.js_scan import PLACEHOLDER
 from framepress.references import file_inside, is_remote, relative_path, srcset_addresses
@@ -22,17 +23,40 @@ from framepress.template import Address, Template, filled
 _FILE_TYPES = frozenset(("image", "font", "url"))
 
 
-class Find(Protocol):
-    """Takes note of what is wrong with the value of a variable; see `RowValues.find`."""
+class RowFindings:
+    """What is wrong with the values of one row: collected in `errors`, not raised.
 
-    def __call__(self, name: str, rule: str, expected: str, length: int | None, found: str = "") -> None: ...
+    By itself, so that what works on a row does not refer to itself, and goes with the row.
+    """
+
+    def __init__(self, match: ColumnMatch, place: str, number: int | None) -> None:
+        self.match = match
+        self.place = place
+        self.number = number
+        self.errors: list[RowValueError] = []
+
+    def find(self, name: str, rule: str, expected: str, length: int | None, found: str = "") -> None:
+        column = self.match.column_of.get(name)
+        subject = f'column "{column}"' if column is not None and self.match.batch else f'"{name}"'
+        what = found or f"has a value of {length} characters"
+        into = f' for "{name}"' if column is not None and column != name and self.match.batch else ""
+        self.errors.append(
+            RowValueError(
+                f"{self.place}: {subject} {what}; expected {expected}{into}.",
+                rule=rule,
+                place=self.place,
+                row=self.number,
+                field=column or name,
+                length=length,
+            )
+        )
 
 
 class RowFiles:
     """The work on the files of one row.
 
     Args:
-        find: told what is wrong with a file.
+        found: told what is wrong with a file.
         digest: SHA-256 of a file.
         remote: gets files of other hosts; None: no host is allowed.
 
@@ -44,12 +68,12 @@ class RowFiles:
     def __init__(
         self,
         composition: Composition,
-        find: Find,
+        found: RowFindings,
         digest: Callable[[Path], str],
         remote: RemoteSource | None,
     ) -> None:
         self.composition = composition
-        self.find = find
+        self.find = found.find
         self.digest = digest
         self.source = remote
         self.fell_back = False

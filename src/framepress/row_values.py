@@ -18,7 +18,7 @@ from framepress.formats import canonical_locale
 from framepress.lexeme import Lexeme
 from framepress.output_formats import parse_format
 from framepress.remote_source import RemoteSource
-from framepress.row_files import RowFiles
+from framepress.row_files import RowFiles, RowFindings
 from framepress.template import Template
 
 #: Characters that make everything after them run the other way, whatever it is. Arabic and Hebrew need none.
@@ -90,8 +90,10 @@ class RowValues:
         self.row = row
         self.place = place
         self.number = number
-        self.findings: list[RowValueError] = []
-        self.files = RowFiles(self.composition, self.find, digest, remote)
+        found = RowFindings(match, place, number)
+        self.findings = found.errors
+        self.find = found.find
+        self.files = RowFiles(self.composition, found, digest, remote)
 
     def complete(self) -> dict[str, str]:
         """Variable -> canonical text of all variables; right if there are no `findings` afterwards."""
@@ -170,22 +172,6 @@ class RowValues:
             return None
         values[LEFT_OUT_NAME] = ",".join(map(str, left))
         return self.composition.present(template, good)
-
-    def find(self, name: str, rule: str, expected: str, length: int | None, found: str = "") -> None:
-        column = self.match.column_of.get(name)
-        subject = f'column "{column}"' if column is not None and self.match.batch else f'"{name}"'
-        what = found or f"has a value of {length} characters"
-        into = f' for "{name}"' if column is not None and column != name and self.match.batch else ""
-        self.findings.append(
-            RowValueError(
-                f"{self.place}: {subject} {what}; expected {expected}{into}.",
-                rule=rule,
-                place=self.place,
-                row=self.number,
-                field=column or name,
-                length=length,
-            )
-        )
 
     def value(self, name: str) -> str:
         """The completed text of a variable; what is wrong with it goes to `findings`."""
