@@ -19,8 +19,8 @@ TEMP_PREFIX = "framepress-"
 #: Seconds that a process may be without a command line while it becomes another program.
 STARTING_S_MAX = 0.2
 
-#: Of a process's flags in proc(5): it is a thread of the kernel.
-_PF_KTHREAD = 0x00200000
+#: Of a process's flags in proc(5): it is about to end; it is a thread of the kernel.
+_PF_EXITING, _PF_KTHREAD = 0x4, 0x00200000
 
 
 def remove_folder(folder: Path) -> None:
@@ -57,27 +57,31 @@ def end_browsers_of(folder: Path, *, within_s: float = 2.0) -> None:
 def _named(word: bytes) -> list[int]:
     """Processes whose command line has a word in it."""
     deadline = time.monotonic() + STARTING_S_MAX
+    found: set[int] = set()
     while True:
-        lines = {int(process.name): _command_line(process) for process in Path("/proc").glob("[0-9]*")}
+        lines = {process: _command_line(process) for process in Path("/proc").glob("[0-9]*")}
+        found |= {int(process.name) for process, line in lines.items() if line and word in line.split(b"\0")}
         # A shell that becomes Chromium has none for a moment.
-        if any(not line and _starts(pid) for pid, line in lines.items()) and time.monotonic() < deadline:
-            time.sleep(0.002)
-            continue
-        return [pid for pid, line in lines.items() if word in line.split(b"\0")]
+        starts = any(line == b"" and _starts(process) for process, line in lines.items())
+        if not starts or time.monotonic() > deadline:
+            return sorted(found)
+        time.sleep(0.002)
 
 
-def _command_line(process: Path) -> bytes:
+def _command_line(process: Path) -> bytes | None:
+    """Words that end in zeros; None: it cannot be read."""
     try:
         return (process / "cmdline").read_bytes()
     except OSError:
-        return b""
+        return None
 
 
-def _starts(pid: int) -> bool:
-    """Whether a process without a command line lives, and is none of the kernel's own."""
+def _starts(process: Path) -> bool:
+    """Whether a process without a command line is ours and becomes another program, rather than ends."""
     try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return stat[0] not in (b"Z", b"X") and not int(stat[6]) & _PF_KTHREAD
+        stat = (process / "stat").read_bytes().rpartition(b")")[2].split()
+        ends = stat[0] in (b"Z", b"X") or int(stat[6]) & (_PF_EXITING | _PF_KTHREAD)
+        return not ends and process.stat().st_uid == os.geteuid()
     except (OSError, IndexError):
         return False
 
