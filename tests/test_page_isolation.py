@@ -340,9 +340,9 @@ def test_a_browser_that_is_just_starting_is_ended_too(
         looks = []
         read = temporary_folders._command_line
 
-        def command_line(place: Path) -> bytes | None:
-            looks.append(place.name == str(process.pid))
-            return b"" if sum(looks) == 1 and looks[-1] else read(place)
+        def command_line(pid: int) -> bytes | None:
+            looks.append(pid == process.pid)
+            return b"" if sum(looks) == 1 and looks[-1] else read(pid)
 
         monkeypatch.setattr(temporary_folders, "_command_line", command_line)
         temporary_folders.end_browsers_of(tmp_path)

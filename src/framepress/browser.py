@@ -19,6 +19,7 @@ from typing import IO, Any, Literal
 
 from framepress.cdp import Connection
 from framepress.errors import BrowserCrash, BrowserMissing, FrameTimeout
+from framepress.process_stat import stat_fields
 from framepress.temporary_folders import TEMP_PREFIX, end_browsers_of, remove_folder
 
 #: One frame per `HeadlessExperimental.beginFrame`, no clock of its own, all stages before each draw.
@@ -274,10 +275,9 @@ def _session_members(session: int) -> list[int]:
     members = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, IndexError, ValueError):
-            # Fields after the command, which may hold blanks and brackets: state ppid pgrp session ...
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[3]) == session:
-                members.append(int(entry.name))
+            pid = int(entry.name)
+            if int(stat_fields(pid)[3]) == session:
+                members.append(pid)
     return members
 
 
@@ -291,7 +291,7 @@ def _anonymous_bytes(pid: int) -> int:
 
 def _cpu_seconds(pid: int) -> float:
     with contextlib.suppress(OSError, IndexError, ValueError):
-        # See `_session_members`; utime and stime are fields 14 and 15 of all.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        # utime and stime are fields 14 and 15 of all.
+        fields = stat_fields(pid)
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return 0.0

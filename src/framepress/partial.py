@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from framepress.process_stat import is_dead, stat_fields
+
 #: Seconds since the last byte after which a partial of another machine counts as left behind. A living
 #: writer adds bytes all the time; nobody here can ask whether it lives.
 FOREIGN_AGE_S = 3600
@@ -81,9 +83,9 @@ def _machine() -> str:
 def _start_time(pid: int) -> int:
     """When the process began, in clock ticks since boot; -1: there is none; 0: it lives, no more is known."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        # Source: proc(5), field 22; the name in brackets before may hold blanks. A zombie has died.
-        return -1 if fields[0] in (b"Z", b"X") else int(fields[19])
+        fields = stat_fields(pid)
+        # Field 22 of all.
+        return -1 if is_dead(fields) else int(fields[19])
     except (OSError, IndexError, ValueError):
         if Path("/proc/self/stat").exists():
             return -1

@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from framepress.process_stat import is_dead, stat_fields
+
 #: Prefix of our temporary folders; the process id follows, so the folders of dead processes can be swept.
 TEMP_PREFIX = "framepress-"
 
@@ -59,29 +61,30 @@ def _named(word: bytes) -> list[int]:
     deadline = time.monotonic() + STARTING_S_MAX
     found: set[int] = set()
     while True:
-        lines = {process: _command_line(process) for process in Path("/proc").glob("[0-9]*")}
-        found |= {int(process.name) for process, line in lines.items() if line and word in line.split(b"\0")}
+        processes = [int(place.name) for place in Path("/proc").glob("[0-9]*")]
+        lines = {pid: _command_line(pid) for pid in processes}
+        found |= {pid for pid, line in lines.items() if line and word in line.split(b"\0")}
         # A shell that becomes Chromium has none for a moment.
-        starts = any(line == b"" and _starts(process) for process, line in lines.items())
+        starts = any(line == b"" and _starts(pid) for pid, line in lines.items())
         if not starts or time.monotonic() > deadline:
             return sorted(found)
         time.sleep(0.002)
 
 
-def _command_line(process: Path) -> bytes | None:
+def _command_line(pid: int) -> bytes | None:
     """Words that end in zeros; None: it cannot be read."""
     try:
-        return (process / "cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return None
 
 
-def _starts(process: Path) -> bool:
+def _starts(pid: int) -> bool:
     """Whether a process without a command line is ours and becomes another program, rather than ends."""
     try:
-        stat = (process / "stat").read_bytes().rpartition(b")")[2].split()
-        ends = stat[0] in (b"Z", b"X") or int(stat[6]) & (_PF_EXITING | _PF_KTHREAD)
-        return not ends and process.stat().st_uid == os.geteuid()
+        fields = stat_fields(pid)
+        ends = is_dead(fields) or int(fields[6]) & (_PF_EXITING | _PF_KTHREAD)
+        return not ends and _is_ours(Path(f"/proc/{pid}"))
     except (OSError, IndexError):
         return False
 
@@ -98,17 +101,16 @@ def sweep_temporary_folders() -> int:
     return count
 
 
-def _is_ours(folder: Path) -> bool:
+def _is_ours(place: Path) -> bool:
     try:
-        return not hasattr(os, "geteuid") or folder.stat().st_uid == os.geteuid()
+        return not hasattr(os, "geteuid") or place.stat().st_uid == os.geteuid()
     except OSError:
         return False
 
 
 def _alive(pid: int) -> bool:
     with contextlib.suppress(OSError, IndexError):
-        # A zombie has died; where nobody fetches orphans, as in many containers, it stays for good.
-        if Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] in (b"Z", b"X"):
+        if is_dead(stat_fields(pid)):
             return False
     try:
         os.kill(pid, 0)
