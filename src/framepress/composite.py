@@ -77,7 +77,8 @@ def read_overlay(pixels: NDArray[np.uint8], rect: Rect, size: tuple[int, int]) -
     top, left = top & ~1, left & ~1
     bottom, right = bottom + (bottom & 1), right + (right & 1)
     inside = Rect(rect.x + left, rect.y + top, right - left, bottom - top)
-    return _premultiplied(pixels[top:bottom, left:right], inside, edge)
+    painted = slice(top, bottom), slice(left, right)
+    return _premultiplied(pixels[painted], alpha[painted], inside, edge)
 
 
 def _touches_edge(alpha: Plane, rect: Rect, size: tuple[int, int]) -> bool:
@@ -91,16 +92,16 @@ def _touches_edge(alpha: Plane, rect: Rect, size: tuple[int, int]) -> bool:
     return any(inside and int(line.max()) > EDGE_ALPHA_MAX for line, inside in inner)
 
 
-def _premultiplied(pixels: NDArray[np.uint8], rect: Rect, edge: bool) -> Overlay:
+def _premultiplied(pixels: NDArray[np.uint8], alpha: Plane, rect: Rect, edge: bool) -> Overlay:
     # Plane by plane in floats: one rounding, where 8-bit steps would round twice. Each plane is taken out of
     # the pixels before anything is done with it: 0.6 ms for 150,000 pixels instead of 1.5.
-    coverage = pixels[..., 3].astype(np.float32)
+    coverage = alpha.astype(np.float32)
     coverage *= np.float32(1 / 255)
     colour = [pixels[..., channel].astype(np.float32) for channel in range(3)]
     for plane in colour:
         np.multiply(plane, coverage, out=plane)
     quarters = [_quads(plane) for plane in colour]
-    keep = 255 - pixels[..., 3].astype(np.uint16)
+    keep = 255 - alpha.astype(np.uint16)
     return Overlay(
         rect,
         luma=_weighted(colour, _LUMA, 16 * 255).astype(np.uint16),
