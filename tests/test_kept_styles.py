@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from framepress.page import Page
+from framepress.renderer import Renderer
 from stage import Stage, place_of, root
 
 FPS = Fraction(10)
@@ -267,13 +268,20 @@ def test_what_is_remembered_of_an_element_is_what_would_be_worked_out(stage: Sta
     assert of_a_new_page(remembered=True) == worked_out
 
 
-def test_a_font_that_comes_late_draws_the_text_elsewhere_in_the_same_box(stage: Stage) -> None:
-    font = Path(__file__).parents[1] / "src" / "framepress" / "fonts" / "NotoSansMono-Bold.ttf"
-    (stage.folder / font.name).write_bytes(font.read_bytes())
-    style = "#seen {font: 40px/40px Late, serif; width: 500px}"
+LATE = Path(__file__).parents[1] / "src" / "framepress" / "fonts" / "NotoSansMono-Bold.ttf"
+
+
+def waiting_for_font(stage: Stage, line_height: int) -> Renderer:
+    """`#seen` in a font that is beside the page and that nothing loads."""
+    (stage.folder / LATE.name).write_bytes(LATE.read_bytes())
+    style = f"#seen {{font: 40px/{line_height}px Late, serif; width: 500px}}"
     renderer = stage.renderer(page(SEEN.replace("style=", "data-was="), "", style))
     renderer.open(stage.variant(renderer))
-    with renderer.warm.guard() as open_page:
+    return renderer
+
+
+def test_a_font_that_comes_late_draws_the_text_elsewhere_in_the_same_box(stage: Stage) -> None:
+    with waiting_for_font(stage, 40).warm.guard() as open_page:
         place = place_of(open_page, "#seen")
 
         def ink() -> object:
@@ -286,7 +294,7 @@ def test_a_font_that_comes_late_draws_the_text_elsewhere_in_the_same_box(stage: 
         watch()
         open_page.seek(0, FPS)
         early = ink()
-        load = f"new FontFace('Late', 'url({font.name})')"
+        load = f"new FontFace('Late', 'url({LATE.name})')"
         open_page.evaluate(f"(async () => document.fonts.add(await {load}.load()))()")
         late = ink()
         watch()
@@ -317,11 +325,6 @@ def line_box(page: Page, place: str) -> list[float]:
 def test_a_font_that_comes_late_draws_higher_letters_in_lines_of_the_same_height(
     stage: Stage, ink_of: Callable[[Page, str], list[float]]
 ) -> None:
-    font = Path(__file__).parents[1] / "src" / "framepress" / "fonts" / "NotoSansMono-Bold.ttf"
-    (stage.folder / font.name).write_bytes(font.read_bytes())
-    style = "#seen {font: 40px/80px Late, serif; width: 500px}"
-    renderer = stage.renderer(page(SEEN.replace("style=", "data-was="), "", style))
-    renderer.open(stage.variant(renderer))
     load = """(async () => {
       const pen = document.createElement("canvas").getContext("2d");
       pen.font = "40px serif";
@@ -330,12 +333,11 @@ def test_a_font_that_comes_late_draws_higher_letters_in_lines_of_the_same_height
       const as = { sizeAdjust: "200%", ascentOverride: `${above / 0.8}%`, descentOverride: `${below / 0.8}%`, lineGapOverride: "0%" };
       document.fonts.add(await new FontFace("Late", "url(FONT)", as).load());
     })()"""
-    with renderer.warm.guard() as open_page:
+    with waiting_for_font(stage, 80).warm.guard() as open_page:
         place = place_of(open_page, "#seen")
-
         open_page.seek(0, FPS)
         early = ink_of(open_page, place)
-        open_page.evaluate(load.replace("FONT", font.name))
+        open_page.evaluate(load.replace("FONT", LATE.name))
         late = ink_of(open_page, place)
         open_page.evaluate("(() => { document.querySelector('#seen').firstChild.data += '\u2009'; })()")
         assert late != early

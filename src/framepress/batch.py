@@ -8,8 +8,6 @@ What a run is asked for, and what it tells: `batch_request`. Why a list is refus
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
@@ -20,7 +18,7 @@ from typing import Any, BinaryIO
 from framepress.artifacts import Artifacts
 from framepress.batch_request import BatchRequest, Progress
 from framepress.cache import Cache
-from framepress.cache_options import CacheOptions, open_if_usable
+from framepress.cache_options import CacheOptions, cache_or_folder, open_if_usable
 from framepress.composition import Composition
 from framepress.composition_loading import load_composition
 from framepress.environment import machine_environment
@@ -37,7 +35,7 @@ from framepress.shelf import voided
 from framepress.store import Store
 from framepress.stores import open_store
 from framepress.tasks import Beat
-from framepress.temporary_folders import TEMP_PREFIX, remove_folder, sweep_temporary_folders
+from framepress.temporary_folders import sweep_temporary_folders
 
 
 class Batch:
@@ -73,7 +71,7 @@ class Batch:
         self.artifacts = Artifacts(None, self.demands)
         #: Where plans, plates and segments are; None: nowhere.
         self.pieces: CacheOptions | None = None
-        self._pieces_folder: Path | None = None
+        self._closing = ExitStack()
         self._opened_pieces: Cache | None = None
 
     def __enter__(self) -> Batch:
@@ -171,8 +169,7 @@ class Batch:
             self._ledger.close()
             self._ledger = None
             self.artifacts.close()
-            if self._pieces_folder is not None:
-                remove_folder(self._pieces_folder)
+            self._closing.close()
 
     # ---- one row ends ---------------------------------------------------------------------------
 
@@ -249,13 +246,7 @@ class Batch:
         """The run's cache, or a folder that goes with the run; None: reuse is off, or there is no room."""
         if self.request.reuse == "off":
             return None
-        if open_if_usable(self.request.cache) is not None:
-            return self.request.cache
-        try:
-            self._pieces_folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-pieces-"))
-        except OSError:
-            return None
-        return CacheOptions(self._pieces_folder)
+        return cache_or_folder(self.request.cache, self._closing)
 
     # ---- inside ---------------------------------------------------------------------------------
 

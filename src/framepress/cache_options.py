@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from framepress.cache import Cache
 from framepress.errors import CacheFault, UsageError
 from framepress.shared_cache import SharedCache, SharedOptions, check_url
+from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 
 #: Instead of a folder: no cache at all. A folder of that name is ``./none``.
 NO_FOLDER = "none"
@@ -108,6 +112,22 @@ def open_if_usable(
         return options.open(warn) if options is not None else None
     except CacheFault:
         return None
+
+
+def cache_or_folder(options: CacheOptions | None, stack: ExitStack) -> CacheOptions | None:
+    """The cache that is meant for what rows share, or a temporary folder; None: there is no room for one.
+
+    Args:
+        stack: at its end the folder goes.
+    """
+    if open_if_usable(options) is not None:
+        return options
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-pieces-"))
+    except OSError:
+        return None
+    stack.callback(remove_folder, folder)
+    return CacheOptions(folder)
 
 
 def parse_size(text: str, option: str) -> int:

@@ -7,25 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import tempfile
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from framepress import variants
 from framepress.blobs import open_blobs
 from framepress.bundle import parse_bundle
-from framepress.cache_options import CacheOptions, cache_options, open_if_usable
+from framepress.cache_options import CacheOptions, cache_options, cache_or_folder
 from framepress.composition import Composition
 from framepress.errors import InputError
 from framepress.local_compositions import LocalCompositions
 from framepress.messages import Message
 from framepress.orders import SurveyOrder, alone, get_order, voided_plans
 from framepress.provenance import Demands
-from framepress.temporary_folders import TEMP_PREFIX, remove_folder
 from framepress.workshop import reuse_level
 
 #: Why rows of a queue are rendered plain.
@@ -113,12 +109,4 @@ class FleetReuse:
         """This machine's cache, or a folder that goes with the worker; None: reuse is off, or no room."""
         if self._demands.max_reuse == "off":
             return None
-        chosen = cache_options(environ)
-        if open_if_usable(chosen) is not None:
-            return chosen
-        try:
-            folder = Path(tempfile.mkdtemp(prefix=f"{TEMP_PREFIX}{os.getpid()}-pieces-"))
-        except OSError:
-            return None
-        self._stack.callback(remove_folder, folder)
-        return CacheOptions(folder)
+        return cache_or_folder(cache_options(environ), self._stack)
