@@ -62,8 +62,7 @@ class RemoteFolder:
     def _storage_fault(self, exc: OSError) -> StorageFault:
         return StorageFault(
             f"{self.folder}: what was fetched cannot be kept: {exc.strerror}. Free some space, "
-            "or name "
-            "another folder with --cache-dir.",
+            "or name another folder with --cache-dir.",
             rule="remote-folder",
         )
 

@@ -131,8 +131,7 @@ class RowValues:
             self.findings.append(
                 RowValueError(
                     f'{self.place}: column "{column}" has a value of {len(text)} characters; expected a '
-                    "locale such "
-                    "as de-DE, or nothing for that of the run.",
+                    "locale such as de-DE, or nothing for that of the run.",
                     rule="locale",
                     place=self.place,
                     row=self.number,
