@@ -271,10 +271,10 @@ def test_what_is_remembered_of_an_element_is_what_would_be_worked_out(stage: Sta
 LATE = Path(__file__).parents[1] / "src" / "framepress" / "fonts" / "NotoSansMono-Bold.ttf"
 
 
-def waiting_for_font(stage: Stage, line_height: int) -> Renderer:
-    """`#seen` in a font that is beside the page and that nothing loads."""
+def waiting_for_font(stage: Stage, line_height: int, more: str = "") -> Renderer:
+    """`#seen` in a font that is beside the page and that nothing loads. `more`: further styles."""
     (stage.folder / LATE.name).write_bytes(LATE.read_bytes())
-    style = f"#seen {{font: 40px/{line_height}px Late, serif; width: 500px}}"
+    style = f"#seen {{font: 40px/{line_height}px Late, serif; width: 500px}} {more}"
     renderer = stage.renderer(page(SEEN.replace("style=", "data-was="), "", style))
     renderer.open(stage.variant(renderer))
     return renderer
@@ -299,6 +299,50 @@ def test_a_font_that_comes_late_draws_the_text_elsewhere_in_the_same_box(stage: 
         late = ink()
         watch()
         assert late == ink() != early
+
+
+#: A font named Late, as (`document.fonts.add`) a script gets it.
+ADD_FONT = f"""async (options) => {{
+  const face = await new FontFace("Late", "url({LATE.name})", options).load();
+  document.fonts.add(face);
+  return face;
+}}"""
+
+
+def test_a_font_that_comes_for_one_that_goes_draws_other_letters(stage: Stage) -> None:
+    with waiting_for_font(stage, 80).warm.guard() as open_page:
+        place = place_of(open_page, "#seen")
+        open_page.seek(0, FPS)
+        open_page.evaluate(f"({ADD_FONT})({{}}).then((face) => {{ window.first = face; }})")
+        early = personal_ink(open_page, place)
+        other = "{ sizeAdjust: '60%', ascentOverride: '180%', descentOverride: '40%', lineGapOverride: '0%' }"
+        open_page.evaluate(f"({ADD_FONT})({other}).then(() => {{ document.fonts.delete(window.first); }})")
+        late = personal_ink(open_page, place)
+        open_page.evaluate("(() => { document.querySelector('#seen').firstChild.data += '\u2009'; })()")
+        assert late != early
+        assert late[1::2] == personal_ink(open_page, place)[1::2], "a text that was not measured before"
+
+
+@pytest.mark.parametrize("comes", [False, True])
+def test_a_text_that_is_wiped_in_while_its_font_comes_is_captured_whole_and_not_remembered(
+    stage: Stage, comes: bool
+) -> None:
+    wiped = "@keyframes wiped {from {clip-path: inset(0 100% 0 0)} to {clip-path: inset(0)}}"
+    style = f"#seen {{animation: wiped 1s linear both}} {wiped}"
+    with waiting_for_font(stage, 40, style).warm.guard() as open_page:
+        place = place_of(open_page, "#seen")
+        open_page.evaluate(f"__framepress.setLayers(['{place}'])")
+        open_page.evaluate('__framepress.showLayer("personal", true)')
+        for index in range(1, 4):
+            open_page.seek(index, FPS)
+        if comes:
+            open_page.evaluate(f"({ADD_FONT})({{}}).then(() => {{}})")
+        open_page.seek(4, FPS)
+        assert open_page.layer_state is not None
+        told = open_page.layer_state["personal"][0]
+        assert told["changed"]
+        assert (told["wipe"] is None) is comes
+        assert (told["moment"] == 0) is comes, "its picture is not the one at this moment of another row"
 
 
 def personal_ink(page: Page, place: str) -> list[float]:

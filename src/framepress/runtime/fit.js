@@ -94,10 +94,16 @@ function truncate(element, room, linesMax, text) {
   write(low);
 }
 
+// Which fonts are there, as a number: another whenever one has come or gone.
+const loaded = { faces: [], number: 0 };
+
 function fontsThere() {
-  let count = 0;
-  for (const face of document.fonts) if (face.status === "loaded") count += 1;
-  return count;
+  const faces = [...document.fonts].filter((face) => face.status === "loaded");
+  if (faces.length !== loaded.faces.length || faces.some((face, at) => face !== loaded.faces[at])) {
+    loaded.faces = faces;
+    loaded.number += 1;
+  }
+  return loaded.number;
 }
 
 function fitOne(element, fonts) {

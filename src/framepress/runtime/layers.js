@@ -10,7 +10,7 @@ const ASIDE = "data-fp-aside";
 
 // `watched`: each seek says how the personal elements look and where they paint, which takes a while.
 // `only`: of the personal elements, by index, those that are shown; null: all.
-// `seen`: what was said last of each personal element, and of what, with so many `fonts`; `around`: of the elements around them.
+// `seen`: what was said last of each personal element, and of what, with which `fonts` (`fontsThere`); `around`: of the elements around them.
 const layers = {
   personal: [], shown: "", watched: false, only: null, hashes: [], sheet: null, seen: [], fonts: 0, around: new WeakMap(),
 };
@@ -49,7 +49,7 @@ function setLayers(personal) {
   }
   markAll();
   takeTargets();
-  moments.wide = false;
+  Object.assign(moments, { wide: false, fonts: fontsThere() });
 }
 
 function markAll() {
@@ -250,12 +250,13 @@ function walkRest(element, into) {
   }
 }
 
-// A font that has come draws texts elsewhere in the same boxes, and with other letters.
+// A font that has come or gone draws texts elsewhere in the same boxes, and with other letters.
 function noteFonts() {
   const fonts = fontsThere();
   if (fonts === layers.fonts) return;
   layers.fonts = fonts;
   layers.seen.fill(null);
+  wipes.fill(null);
   pen.metrics.clear();
 }
 

@@ -3,8 +3,9 @@
 // another row). 0: that is not known.
 
 // `wide`: since the layers were said, something was touched for which a rule may ask elsewhere; see `touched.js`.
-// `rules`: the text of all style sheets when they were `sheets`.
-const moments = { wide: false, sheets: null, rules: "" };
+// `rules`: the text of all style sheets when they were `sheets`. `fonts`: those that were there when the
+// layers were said (`fontsThere`).
+const moments = { wide: false, sheets: null, rules: "", fonts: 0 };
 
 const DATA_ATTRIBUTE = / (data-[\w-]+)="[^"]*"/g;
 
@@ -18,8 +19,8 @@ function noteMoment({ targets, wide }) {
 
 // `marks`: of all that it shows.
 function momentOf(root, marks) {
-  // Styles may change without a trace; files, numbers and shadow trees are told of by no markup.
-  if (!kept.can || marks !== 0 || shadowRoots.size > 0) return 0;
+  // Styles may change without a trace; files, numbers, shadow trees and fonts that come or go are told of by no markup.
+  if (!kept.can || marks !== 0 || shadowRoots.size > 0 || layers.fonts !== moments.fonts) return 0;
   const markup = root.outerHTML;
   const state = { a: 17, b: 19 };
   // Marks of ours, and values for scripts, which change text and styles by them.
