@@ -514,6 +514,19 @@ MOTION = [
             ("throws", "rotate(${-90 * left}deg) scale(${1 - left / 2})", True),
         )
     ),
+    *(
+        Danger(
+            f"a box that CSS turns at the picture's edge, {how}",
+            f"{SUN}<p style='position:absolute;left:90px;top:150px;padding:3px;background:#aaa'>{{{{$NAME}}}}</p>",
+            head=f"<style>@keyframes turn{{from{{{frame}}}}} p{{animation:turn 1s both}}</style>",
+            seconds="1",
+            fps=12,
+        )
+        for how, frame in (
+            ("little", "transform:rotate(8deg)"),
+            ("in three dimensions", "transform:perspective(200px) rotateY(40deg)"),
+        )
+    ),
     Danger(
         "a number that counts up",
         f"{SUN}<div class=card><p id=count></p></div><script>addEventListener('hf-seek', (event) => {{"

@@ -23,6 +23,7 @@ from framepress.page import Page
 from framepress.pictures import PictureReader, encode_png
 from framepress.rects import Rect
 from framepress.survey_looks import LooksSurvey
+from stage import Stage, place_of, root
 
 WIDTH, HEIGHT = 64, 32
 FPS = Fraction(30)
@@ -129,6 +130,41 @@ def test_a_picture_does_not_count_if_a_layer_has_come_with_it() -> None:
     assert page.log[-1] == f"9 {whole}"
     for png in taken:
         assert np.array_equal(pixels_of(png), page.pixels[4:12, 8:24])
+
+
+BOX = "background: #06c; animation: turn 1s linear both"
+
+#: Style of an element, keyframes from which it is animated, and whether the view may matter for its edges.
+TURNED = {
+    "turned": (BOX, "transform: rotate(40deg)", True),
+    "turned by the property": (BOX, "rotate: 40deg", True),
+    "turned in space": (BOX, "transform: perspective(90px) rotateY(40deg)", True),
+    "slanted": (BOX, "transform: skewX(30deg)", True),
+    "turned with what is around it": ("background: #06c", "transform: rotate(40deg)", True),
+    "turned once, in a layer": ("background: #06c; transform: rotate(40deg); will-change: opacity", "", True),
+    "an outline": (BOX.replace("background:", "outline: 2px solid"), "transform: rotate(40deg)", True),
+    "turned once": ("background: #06c; transform: rotate(40deg)", "", False),
+    "letters": (BOX.replace("background", "color"), "transform: rotate(40deg)", False),
+    "on its side": (BOX, "transform: rotate(90deg); animation-timing-function: step-end", False),
+    "larger": (BOX, "transform: scale(2)", False),
+    "moved": (BOX, "transform: translate(20px)", False),
+}
+
+
+@pytest.mark.parametrize("name", TURNED)
+def test_a_box_that_css_turns_in_a_layer_is_looked_at_in_the_whole_picture(stage: Stage, name: str) -> None:
+    style, frame, expected = TURNED[name]
+    around = "animation: turn 1s linear both" if name == "turned with what is around it" else ""
+    rule = f"p {{position: absolute; left: 90px; top: 60px; {style}}} @keyframes turn {{from {{{frame}}}}}"
+    body = f"<style>{rule}</style><div style='{around}'><p>box</p></div>"
+    renderer = stage.renderer(root(body))
+    renderer.open(stage.variant(renderer))
+    with renderer.warm.guard() as page:
+        page.evaluate(f"__framepress.setLayers(['{place_of(page, 'p')}'])")
+        page.evaluate('__framepress.showLayer("personal", true)')
+        page.seek(3, FPS)
+        assert page.layer_state is not None
+        assert page.layer_state["personal"][0]["tossed"] is expected
 
 
 def visited(page: LoggedPage, frames: list[int], *, played: bool) -> Iterator[int]:

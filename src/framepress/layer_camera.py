@@ -58,8 +58,8 @@ class Camera:
             # A layer may have come with this frame.
             if not tossed or not self._layers.several():
                 return png
-        # Whether Chromium smooths the edges of a layer that a script turns or scales depends on how much of
-        # it is in the view, and on the frame before. So it is looked at as the plain path does.
+        # Whether Chromium smooths the edges of a layer that is turned or scaled depends on how much of it is
+        # in the view, and on the frame before. So it is looked at as the plain path does.
         whole = Rect(0, 0, self._reader.width, self._reader.height)
         return cropped(self._reader, self._look(whole, state.index, led_up=state.index > 0), rect)
 

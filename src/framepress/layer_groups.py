@@ -36,7 +36,8 @@ class LayerState:
         stills: how it is shifted and faded; None: it is more than that.
         looks, paths: how it looks, and how the elements around it do, as numbers.
         marks: see `MARK_PICTURED`.
-        tossed: whether a script draws some of it larger, smaller or turned.
+        tossed: whether a script draws some of it larger, smaller or turned, or CSS turns a box of it in a
+            layer.
         rest: how everything else looks, as one number.
         moments: what decides its picture beside looks, paths and rectangle, as numbers, where it has changed;
             0: that is not known (`moments.js`).

@@ -82,8 +82,8 @@ function touchesOf(root, targets) {
 
 // For each personal element: whether it may look different from the last time this was asked, where it does if that is
 // not all of it (`wipe`), where it paints, how it and the elements around it look, marks of what it shows, whether
-// a script draws some of it larger, smaller or turned (`tossed`), and, if it may look different, what else decides its
-// picture (`moment`).
+// a script draws some of it larger, smaller or turned, or CSS turns a box of it in a layer (`tossed`), and, if it may
+// look different, what else decides its picture (`moment`).
 function personalState({ targets, changed }) {
   const around = new Map();
   const upright = new Map();
@@ -149,7 +149,27 @@ function isSame(some, others) {
 }
 
 function isTossed({ elements, looks }) {
-  return looks.some(({ drawn }, index) => drawn?.softness > 0 && isTransformedInline(elements[index]));
+  return looks.some((look, index) => (
+    look.drawn?.softness > 0 && (isTransformedInline(elements[index]) || isTurnedLayer(elements[index], look))));
+}
+
+// Whether a box is turned by CSS in what may be a layer of its own, with edges that are then the layer's.
+function isTurnedLayer(element, { known, style }) {
+  if (!(known?.ink.paints ?? paintsBox(element, style))) return false;
+  let isLayer = false;
+  let isTurned = false;
+  for (let at = element; at; at = parentOf(at)) {
+    const { transform, rotate, willChange } = getComputedStyle(at);
+    isLayer ||= willChange !== "auto" || at.getAnimations().length > 0;
+    isTurned ||= rotate !== "none" || isTurning(transform);
+  }
+  return isLayer && isTurned;
+}
+
+function isTurning(transform) {
+  if (transform === "none") return false;
+  const { is2D, a, b, c, d } = new DOMMatrixReadOnly(transform);
+  return !is2D || ((b !== 0 || c !== 0) && (a !== 0 || d !== 0));
 }
 
 function isTransformedInline(element) {
