@@ -652,4 +652,85 @@ SPECIAL = [
     ),
 ]
 
-DANGERS = [*ANCESTORS, *NEIGHBOURS, *OVER, *HIDDEN, *PAINT, *MOTION, *SPECIAL]
+# ---- something personal meets more than in the rows of which every frame is checked ---------------
+
+#: The shortest and the longest name are checked; neither is with the third height.
+HEIGHTS = values(
+    name=["Ada", "Bartholomew K.", "Cleo", "Dimi", "Elea", "Flora"], height=[20, 22, 24, 26, 90, 30]
+)
+
+
+def growing(before: str, after: str, bar: str = "") -> str:
+    """A name and a bar whose height is personal, with something common before and after it in the page."""
+    return (
+        f"{SUN}<p>{{{{$NAME}}}}</p>{before}<i id=bar style='position:absolute;left:40px;top:40px;width:60px;"
+        f"height:{{{{$HEIGHT}}}}px;background:#d22;{bar}'></i>{after}"
+    )
+
+
+WORDS = "<p style='position:absolute;left:30px;top:100px;{style}'>common words</p>"
+BARE = "<section style='position:absolute;left:0;top:90px;width:320px;height:80px'></section>"
+SHADOW = "<p style='position:absolute;left:30px;top:150px;background:#fff;box-shadow:0 -24px #063;{style}'>common</p>"
+
+
+def meeting(name: str, body: str, *, plain: Sequence[int] = (), head: str = "") -> Danger:
+    return Danger(
+        name,
+        body,
+        head=head,
+        variables=declared(NAME="Ann", HEIGHT="30"),
+        rows=HEIGHTS,
+        plain=tuple(plain),
+        reason="did not meet" if plain else "",
+    )
+
+
+MEETINGS = [
+    meeting("it grows over what is before it", growing(WORDS.format(style=""), "")),
+    meeting("it grows under what is after it", growing("", WORDS.format(style="")), plain=[5]),
+    meeting(
+        "it grows over what is after it but lower", growing("", WORDS.format(style="z-index:-1"), "z-index:1")
+    ),
+    meeting(
+        "it grows over what is after it but lower, and leaves",
+        growing("", WORDS.format(style="z-index:-1"), "z-index:1;animation:leave .8s steps(1) both"),
+        head="<style>@keyframes leave{60%,to{transform:translateX(230px)}}</style>",
+    ),
+    meeting(
+        # What is transparent is taken to paint as well: in the rows that are checked they only touch.
+        "it grows under what it only touched before",
+        growing(
+            "",
+            "<b style='position:absolute;left:30px;top:70px;width:80px;height:30px;background:#063'></b>",
+            "filter:drop-shadow(1px 1px 1px #0000)",
+        ),
+        plain=[3, 4, 5, 6],
+    ),
+    meeting("it grows into a box that paints nothing", growing("", BARE)),
+    meeting(
+        "it grows under what is before it but higher",
+        growing(WORDS.format(style="z-index:2"), ""),
+        plain=[5],
+    ),
+    meeting(
+        "it grows under what no pointer finds",
+        growing("", WORDS.format(style="pointer-events:none")),
+        plain=[5],
+    ),
+    # Nothing is hit where there is only a shadow: here it is from 126 to 150, and the bar ends at 130.
+    meeting("it grows under the shadow of what is after it", growing("", SHADOW.format(style="")), plain=[5]),
+    meeting("it grows over the shadow of what is before it", growing(SHADOW.format(style=""), "")),
+    meeting(
+        "it grows under the shadow of what is higher",
+        growing(SHADOW.format(style="z-index:1"), ""),
+        plain=[5],
+    ),
+    meeting(
+        "it grows over what lies over another",
+        growing("<i class=band></i>", "", "top:auto;bottom:100px"),
+        head="<style>.band{position:absolute;left:0;top:10px;width:320px;height:9px;background:#063}</style>",
+        plain=[5],
+    ),
+]
+
+DANGERS = [*ANCESTORS, *NEIGHBOURS, *OVER, *HIDDEN, *PAINT, *MOTION, *SPECIAL, *MEETINGS]

@@ -41,6 +41,9 @@ class LayerState:
         rest: how everything else looks, as one number.
         moments: what decides its picture beside looks, paths and rectangle, as numbers, where it has changed;
             0: that is not known (`moments.js`).
+        met: what is not personal and paints where something personal does, for the first time or in more
+            place than before: index of the personal element, place of the other, the shorter side of the
+            rectangle in which both do, and its area, in CSS pixels.
     """
 
     index: int
@@ -54,6 +57,7 @@ class LayerState:
     tossed: tuple[bool, ...]
     rest: int
     moments: tuple[int, ...] = ()
+    met: tuple[tuple[int, str, int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,17 +127,23 @@ class PersonalLayer:
         *,
         wanted: Container[int] | None = None,
         approve: Callable[[Sequence[Rect]], None] | None = None,
+        watched: Callable[[Sequence[LayerState]], None] | None = None,
     ) -> Iterator[LayerFrame]:
         """The layer of a seekable page at consecutive frames, the first being 0.
 
         Args:
             wanted: only these are captured and given, each by itself: `captured` says nothing then.
             approve: is told, before anything is captured, what is going to be; may raise.
+            watched: is told before that how the layer is at each frame; may raise, move the page, and show
+                other layers.
 
         Raises:
-            PlanMisfit: the page turned out to be stateful. Others: see `Page`, and what `approve` raises.
+            PlanMisfit: the page turned out to be stateful. Others: see `Page`, and what `approve` and
+                `watched` raise.
         """
         states = self._watch(indices, fps)
+        if watched is not None:
+            watched(states)
         if wanted is not None:
             everything = (True,) * len(self._personal)
             states = [replace(state, changed=everything) for state in states if state.index in wanted]
@@ -224,6 +230,8 @@ class PersonalLayer:
         self, indices: range, fps: Fraction, following: Iterator[dict[str, Any] | None]
     ) -> list[LayerState]:
         """The layer at each frame. `following`: what the page says of those after the first."""
+        # Some of the frames it has been at already.
+        self._page.evaluate("__framepress.forgetMet()")
         self._page.seek(indices[0], fps)
         states = [self._state(indices[0], self._page.layer_state)]
         if self._memory is not None:
@@ -251,6 +259,9 @@ class PersonalLayer:
             tuple(bool(root["tossed"]) for root in personal),
             int(state["rest"]),
             tuple(int(root["moment"]) for root in personal),
+            tuple(
+                (int(index), str(place), int(depth), int(area)) for index, place, depth, area in state["met"]
+            ),
         )
 
     def _rect(self, ink: Sequence[float] | None) -> Rect | None:

@@ -53,6 +53,8 @@ class LoadedPlan:
         self.still_lines = StillLines(self.plate, plan.height)
         self.seen_bands = SeenKeys()
         self.seen_layers = SeenKeys()
+        #: Pairs that met in other rows, and in the order in which the plan has them.
+        self.met = set(plan.met)
 
     @classmethod
     def load(cls, plan: Plan, cache: Cache) -> LoadedPlan | None:

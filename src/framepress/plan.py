@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from framepress import keys
 from framepress.band_layout import Band, Layout, from_lists
@@ -25,8 +25,8 @@ from framepress.rects import Rect
 #: Raised when plans of before must not be used any more. 1: the first. 2: with bands.
 #: 3: with ranges. 4: looks have the style as a number of its own. 5: what is enlarged or blurred paints
 #: further. 6: a look is its contents, then its box. 7: what a script turns is looked at as in a clip.
-#: 8: with vectors.
-PLAN_VERSION = 8
+#: 8: with vectors. 9: with what was seen to meet.
+PLAN_VERSION = 9
 
 #: How far reuse may go, least first: not at all; overlays on plates; finished segments too; parts of pictures
 #: as well.
@@ -38,6 +38,21 @@ GROUP_ROWS_MIN = 4
 #: Rows up to which a group does with the plan of a larger one, that was made for another list. More than they
 #: need is captured for its rows then, so a longer list is worth a survey of its own.
 WIDER_ROWS_MAX = 100
+
+
+class Touch(NamedTuple):
+    """Something personal and something that is not, which paint in one place.
+
+    Attributes:
+        personal, other: their places.
+        depth, area: of the rectangle in which they do: its shorter side in CSS pixels, and its area, rounded
+            up.
+    """
+
+    personal: str
+    other: str
+    depth: int
+    area: int
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,9 @@ class Plan:
         personal_frames: first and last frame of each personal element, [first, last]; empty: never seen.
         stateful: why the page cannot be entered in the middle.
         samples: rows that were surveyed.
+        met: what is not personal and painted where something personal did, in the rows of which every frame
+            was checked, and in the order of the plan: places of the personal element and the other.
+        touched: what did so in another order, and pictures agreed all the same.
         bands: per GOP, the bands into which its pictures are cut. whole_because: why they are not, if not.
         ranges: per GOP, the first frame that is encoded for each row and the first that is not any more; what
             is before and behind is encoded once for all rows. Empty: GOPs are not cut.
@@ -99,6 +117,8 @@ class Plan:
     personal_frames: tuple[tuple[int, ...], ...]
     stateful: tuple[str, ...]
     samples: int
+    met: tuple[tuple[str, str], ...] = ()
+    touched: tuple[Touch, ...] = ()
     bands: tuple[Layout, ...] = ()
     whole_because: str = ""
     ranges: tuple[tuple[int, ...], ...] = ()
@@ -159,6 +179,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
         Check(check["frame"], base64.b64decode(check["picture"]), check["look"]) for check in checks
     ),
     "bands": from_lists,
+    "met": lambda met: tuple((personal, other) for personal, other in met),
+    "touched": lambda touched: tuple(Touch(*one) for one in touched),
     "ranges": lambda ranges: tuple(tuple(one) for one in ranges),
     "personal_frames": lambda spans: tuple(tuple(span) for span in spans),
 }

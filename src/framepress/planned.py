@@ -21,6 +21,7 @@ from framepress.errors import CacheFault, PlanMisfit, PlanWrong
 from framepress.frames_to_segments import WAITING_MAX, side_by_side
 from framepress.layered import LayerFrame, LayerMemory, PersonalLayer
 from framepress.loaded_plan import Compositor, InkOutside, LoadedPlan, PlannedFrames
+from framepress.met import MetCheck
 from framepress.page import Page
 from framepress.pictures import frame_summary
 from framepress.plan import LEVELS, Plan
@@ -129,7 +130,9 @@ def encode_planned(
         writer = writer_for(loaded, settings, gops, cache, level)
         size = (plan.width, plan.height)
         layer = PersonalLayer(page, plan.personal, scale=plan.scale, size=size, margin=margin, memory=memory)
-        frames = (_checked(frame, plan) for frame in layer.frames(range(plan.frame_count), plan.fps))
+        met = MetCheck(page, plan, loaded.met)
+        shown = layer.frames(range(plan.frame_count), plan.fps, watched=met.check)
+        frames = (_checked(frame, plan) for frame in shown)
         try:
             side_by_side(frames, writer.take, on_frame, waiting_max=waiting_max)
             break

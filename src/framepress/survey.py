@@ -29,6 +29,7 @@ from framepress.composite import packed
 from framepress.errors import CacheFault, PlanMisfit
 from framepress.layered import LayerFrame
 from framepress.loaded_plan import Compositor, InkOutside, LoadedPlan
+from framepress.met import as_planned
 from framepress.pictures import PictureReader
 from framepress.plan import Check, Plan, check_frames, group_digest, spans
 from framepress.plate import Packed, Plate, PlateWriter
@@ -124,6 +125,7 @@ class Survey(LayersSurvey):
         overlay_key = self._store_above(facts)
         checks = self._checks()
         stateful = self._bench.page().stateful
+        met, touched = as_planned(self._met_in_verified(), self._above)
         plan = Plan(
             environment=environment,
             composition=self._bench.composition,
@@ -146,6 +148,8 @@ class Survey(LayersSurvey):
             personal_frames=spans(self._differences.ink_frames, self._personal),
             stateful=stateful,
             samples=len(self._samples),
+            met=met,
+            touched=touched,
         )
         return self._verified(plan)
 

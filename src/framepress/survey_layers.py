@@ -8,6 +8,7 @@ from framepress.agreement import compare
 from framepress.clip import Clip
 from framepress.composite import Canvas, blend, packed
 from framepress.layer_captures import OverlayPng
+from framepress.layer_groups import LayerState
 from framepress.layer_pieces import CachedLayers, layer_facts
 from framepress.layered import LayerFrame, LayerMemory, PersonalLayer
 from framepress.looks import (
@@ -15,6 +16,7 @@ from framepress.looks import (
     is_inside,
     personal_places,
 )
+from framepress.met import Meeting, meetings
 from framepress.overlay_reader import OverlayReader
 from framepress.pictures import PictureReader
 from framepress.plate import Packed
@@ -127,10 +129,22 @@ class LayersSurvey(LooksSurvey):
             clip = self._open(sample)
             layer = self._personal_layer(clip, memory=self._memory(sample))
             found = self._layers[number] = []
-            for frame in layer.frames(range(clip.frame_count), clip.fps, approve=self._check_cost):
+            personal = self._personal
+
+            def watched(states: Sequence[LayerState]) -> None:
+                page = self._bench.page()
+                self._met[number] = list(meetings(page, states, personal, clip.fps, set()))
+
+            for frame in layer.frames(
+                range(clip.frame_count), clip.fps, approve=self._check_cost, watched=watched
+            ):
                 found.append(frame)
                 self._bench.beat("finding layers", frame.index, clip.frame_count)
         return self._layers[number]
+
+    def _met_in_verified(self) -> list[Meeting]:
+        """What met in the samples of which every frame is checked."""
+        return [one for number in range(len(self._samples[:VERIFIED])) for one in self._met[number]]
 
     def _check_cost(self, captures: Sequence[Rect]) -> None:
         """Refuse where reuse would capture as much as the plain path does."""

@@ -21,6 +21,7 @@ from framepress.looks import (
     rect_in_picture,
 )
 from framepress.looks import compare as compare_looks
+from framepress.met import Meeting
 from framepress.rects import Rect
 from framepress.survey_bench import Refused, Workbench
 from framepress.variants import Variant
@@ -74,6 +75,8 @@ class LooksSurvey:
         self._above: tuple[str, ...] = ()
         self._changing = 0
         self._layers: dict[int, list[LayerFrame]] = {}
+        #: What met in each of them.
+        self._met: dict[int, list[Meeting]] = {}
         #: Of frames as the plain path makes them, which are kept until the survey is over.
         self._plain_keys: set[str] = set()
         #: Frames that were wrong when all were compared, so that layers are tried out there, too.

@@ -25,6 +25,7 @@ PAGE_FILES = (
     "wipes.js",
     "stills.js",
     "moments.js",
+    "met.js",
     "layers.js",
     "explain.js",
     "grounds.js",

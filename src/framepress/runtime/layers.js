@@ -249,15 +249,20 @@ function rootSource(place) {
 }
 
 // The look of everything that is not personal in one number. Ancestors of what is shown paint nothing while they
-// are only a path, so their style is left out; their boxes are not.
-function restLook(styled) {
+// are only a path, so their style is left out; their boxes are not. `inks`: where each personal element paints.
+function restLook(styled, inks = []) {
   const state = { a: 3, b: 4 };
   const found = [];
+  const blurs = new Map();
   walkRest(document.documentElement, found);
   const bare = layers.shown === "personal" ? PATH : "data-fp-none";
   for (const element of found) {
     const box = element.getBoundingClientRect();
-    if (hasBox(element, box)) hashInto(state, String(lookOf(element, styled && !element.hasAttribute(bare), box).hash));
+    if (!hasBox(element, box)) continue;
+    const isPath = element.hasAttribute(bare);
+    const look = lookOf(element, styled && !isPath, box);
+    hashInto(state, String(look.hash));
+    if (!isPath) noteMet(element, look, inks, blurs);
   }
   return hashNumber(state);
 }
@@ -291,8 +296,10 @@ function layerState() {
   refreshStyles(touches);
   noteMoment(touches);
   noteFonts();
+  const personal = personalState(touches);
   // With styles: what a script does to one frame of one row must show, and boxes do not say a colour.
-  return { personal: personalState(touches), rest: restLook(true) };
+  const rest = restLook(true, personal.map(({ ink }) => ink));
+  return { personal, rest, met: takeMet() };
 }
 
 // Elements at a point of the page, topmost first, whatever they say of pointers.

@@ -273,7 +273,7 @@ installVariables();
 installVideos();
 Object.defineProperty(window, "__framepress", { value: Object.freeze({
   declare, nested,
-  looks, namesAt, setLayers, showLayer, layerSources, restLook, elementsAt, seenAt, effectsAt,
+  looks, namesAt, setLayers, showLayer, layerSources, restLook, elementsAt, forgetMet, areOver, seenAt, effectsAt,
   layoutFacts, standing, hideText, clustersOf, missingGlyphs, showClusters, hideClusters, holdVideos,
   status, begin, seek, walk, settled, framesSeen: () => page.framesSeen, runLoading, drainTasks, pendingResources, collectErrors, statefulReasons,
 }) });
