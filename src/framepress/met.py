@@ -50,6 +50,7 @@ def meetings(
     page: Page, states: Sequence[LayerState], personal: Sequence[str], fps: Fraction, known: set[Pair]
 ) -> Iterator[Meeting]:
     """All that met in a row, but for pairs that are known; of those that met in more and more place, several.
+    Their order is that of the frame at which they first met.
 
     Moves the page and shows all of it, if there are any.
 
@@ -65,16 +66,17 @@ def meetings(
         for state in states
         for index, place, depth, area in state.met
     )
-    fresh = (one for one in told if one[1] not in known)
-    for frame, group in groupby(fresh, key=lambda one: one[0]):
+    orders: dict[Pair, bool] = {}
+    for frame, group in groupby((one for one in told if one[1] not in known), key=lambda one: one[0]):
         found = list(group)
-        page.evaluate('__framepress.showLayer("")')
-        page.seek(frame, fps)
-        asked = json.dumps([(other, own) for _, (own, other), _, _ in found])
-        for (_, pair, depth, area), is_over in zip(
-            found, page.evaluate(f"__framepress.areOver({asked})"), strict=True
-        ):
-            yield Meeting(frame, pair, depth, area, is_over)
+        fresh = [pair for _, pair, _, _ in found if pair not in orders]
+        if fresh:
+            page.evaluate('__framepress.showLayer("")')
+            page.seek(frame, fps)
+            asked = json.dumps([(other, own) for own, other in fresh])
+            orders.update(zip(fresh, page.evaluate(f"__framepress.areOver({asked})"), strict=True))
+        for _, pair, depth, area in found:
+            yield Meeting(frame, pair, depth, area, orders[pair])
 
 
 def as_planned(found: Sequence[Meeting], above: Sequence[str]) -> tuple[tuple[Pair, ...], tuple[Touch, ...]]:
