@@ -132,8 +132,10 @@ class LayersSurvey(LooksSurvey):
             personal = self._personal
 
             def watched(states: Sequence[LayerState]) -> None:
-                page = self._bench.page()
-                self._met[number] = list(meetings(page, states, personal, clip.fps, set()))
+                met = self._met[number] = []
+                for one in meetings(self._bench.page(), states, personal, clip.fps, set()):
+                    met.append(one)
+                    self._bench.beat("finding layers", one.frame, clip.frame_count)
 
             for frame in layer.frames(
                 range(clip.frame_count), clip.fps, approve=self._check_cost, watched=watched

@@ -51,14 +51,12 @@ function isOver(place, other) {
   const view = [0, 0, document.documentElement.clientWidth, document.documentElement.clientHeight];
   const paint = inkOf(over, lookOf(over, true), new Map());
   const [left, top, right, bottom] = intersected(intersected(paint, inkWithin(under)), view);
-  let isSeen = false;
   for (const [x, y] of MET_POINTS) {
     const stack = elementsAt(left + (right - left) * x, top + (bottom - top) * y);
     const [first, second] = [place, other].map((of) => stack.findIndex((one) => one === of || one.startsWith(`${of}/`)));
-    if (first >= 0 && second >= 0 && first < second) return true;
-    isSeen ||= first >= 0 && second >= 0;
+    if (first >= 0 && second >= 0) return first < second;
   }
-  return !isSeen && isPaintedAfter(over, under);
+  return isPaintedAfter(over, under);
 }
 
 // Where in the rectangle in which two elements meet they are looked for: shares of its width and height.
