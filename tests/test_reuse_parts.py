@@ -38,7 +38,7 @@ from framepress.looks import (
     personal_places,
 )
 from framepress.pictures import FrameSummary, PictureReader
-from framepress.plan import Check, Plan, check_frames, group_digest, plan_key
+from framepress.plan import Check, Plan, Touch, check_frames, group_digest, plan_key
 from framepress.plate import Plate, PlateWriter
 from framepress.rects import Rect
 from framepress.samples import SAMPLES_MAX
@@ -389,6 +389,8 @@ PLAN = Plan(
     personal_frames=((0, 2), ()),
     stateful=(),
     samples=2,
+    met=(("0/1", "0/2"),),
+    touched=(Touch("0/1", "0/3", 2, 40),),
     bands=((Band(0, 6, False, 0, 3), Band(6, 12, True, 3, 0)),),
     whole_because="",
 )
@@ -398,7 +400,7 @@ def test_a_plan_reads_back_as_it_was_and_has_the_digest_it_had() -> None:
     again = Plan.from_json(PLAN.to_json())
     assert again == PLAN
     assert again.digest == PLAN.digest
-    assert PLAN.digest == "9d76cbb0d49d0c17e19f510f3b8cdec21c6ec92576f04132c07242e30e8fb38a"
+    assert PLAN.digest == "f7e682ea808f35d9c80fc88bcd7545cd1d66af7e21b1aab6406e14e18ba4a37c"
     assert again.scale == 0.5
 
 
