@@ -171,8 +171,8 @@ def test_only_rows_in_which_two_meet_for_the_first_time_are_looked_at(
 PAIR = ("0/1", "0/2")
 
 
-def meeting(depth: int, area: int, *, is_over: bool = True, frame: int = 0) -> Meeting:
-    return Meeting(frame, PAIR, depth, area, is_over)
+def meeting(depth: int, area: int, *, is_over: bool = True) -> Meeting:
+    return Meeting(0, PAIR, depth, area, is_over)
 
 
 def test_a_plan_tells_pairs_in_its_order_from_those_that_only_touched() -> None:

@@ -50,7 +50,7 @@ function isOver(place, other) {
   const [over, under] = [elementAt(place), elementAt(other)];
   const view = [0, 0, document.documentElement.clientWidth, document.documentElement.clientHeight];
   const paint = inkOf(over, lookOf(over, true), new Map());
-  const [left, top, right, bottom] = intersected(intersected(paint, inkWithin(under)), view);
+  const [left, top, right, bottom] = intersected(intersected(paint, lookInto(under, other, null).ink), view);
   for (const [x, y] of MET_POINTS) {
     const stack = elementsAt(left + (right - left) * x, top + (bottom - top) * y);
     const [first, second] = [place, other].map((of) => stack.findIndex((one) => one === of || one.startsWith(`${of}/`)));
@@ -61,19 +61,6 @@ function isOver(place, other) {
 
 // Where in the rectangle in which two elements meet they are looked for: shares of its width and height.
 const MET_POINTS = [[0.5, 0.5], [0.25, 0.25], [0.75, 0.25], [0.25, 0.75], [0.75, 0.75], [0.5, 0.1], [0.5, 0.9], [0.1, 0.5], [0.9, 0.5]];
-
-// Where an element and all in it may paint.
-function inkWithin(element) {
-  const found = [];
-  walkElements(element, "", found);
-  const blurs = new Map();
-  let ink = null;
-  for (const [one] of found) {
-    const box = one.getBoundingClientRect();
-    if (hasBox(one, box)) ink = joined(ink, inkOf(one, lookOf(one, true, box), blurs));
-  }
-  return ink;
-}
 
 // As they are painted in the innermost stacking context around both: in order of z-index, and of the document.
 function isPaintedAfter(over, under) {
